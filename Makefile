@@ -1,0 +1,70 @@
+# Everything here works on a machine with Python 3.11 or later and make; nothing needs root.
+# What is installed comes from the hash-pinned files in locks/.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+UV := .tools/bin/uv
+BIN := .venv/bin
+TESTS ?= tests
+
+.PHONY: help setup lint test test-fast demo serve bench lock clean
+
+help:
+	@echo "make setup      .venv with the project and all it needs"
+	@echo "make demo       a gated MLflow server and a stock client, from log_model to review"
+	@echo "make serve      leave a gated MLflow server up at http://127.0.0.1:5000"
+	@echo "make test       all tests (make test-fast leaves out the slow ones)"
+	@echo "make lint       ruff, mypy --strict, the import contract"
+	@echo "make bench      measurements, side by side with the alternatives"
+	@echo "make lock       make the lock files anew from setup.cfg"
+
+setup: .venv/.ready
+
+$(UV): locks/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Tidegate needs Python 3.11 or later; name one with make PYTHON=…"; exit 2; }
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r locks/bootstrap.txt
+
+.venv/.ready: $(UV) locks/dev.txt setup.cfg
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r locks/dev.txt
+	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# The data scientist's side: MLflow and his libraries, and nothing of ours.
+.venv-client/.ready: $(UV) locks/client.txt
+	test -x .venv-client/bin/python || $(PYTHON) -m venv .venv-client
+	VIRTUAL_ENV=.venv-client $(UV) pip install --quiet --require-hashes -r locks/client.txt
+	touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup
+	$(BIN)/python -m pytest $(TESTS)
+
+test-fast: setup
+	$(BIN)/python -m pytest -m "not slow" $(TESTS)
+
+demo: setup .venv-client/.ready
+	$(BIN)/python examples/demo/run.py --client .venv-client/bin/python --output demo-output
+
+serve: setup
+	$(BIN)/python examples/demo/serve.py
+
+bench: setup
+	$(BIN)/python benchmarks/run_all.py
+
+lock: $(UV)
+	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra dev --universal \
+		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/dev.txt
+	$(UV) pip compile locks/client.in --constraint locks/dev.txt --universal \
+		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/client.txt
+	$(UV) pip compile locks/bootstrap.in --universal \
+		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/bootstrap.txt
+
+clean:
+	rm -rf .venv .venv-client .tools demo-output build dist *.egg-info
