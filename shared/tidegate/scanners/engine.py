@@ -1,0 +1,240 @@
+"""From an artifact and its manifest to evidence.
+
+Each file goes to a worker process (`tidegate.scanners.pool`) under limits on time, memory and
+output. Always holds: `scan` never raises for what an artifact is or does; a file whose reader
+crashed, hung, ate memory or was killed is in the evidence as unread with that reason, and the
+others are read all the same, as far as the artifact's time goes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import tidegate
+from tidegate.artifact.manifest import Manifest
+from tidegate.artifact.source import LocalSource, SourceFile
+from tidegate.scanners.evidence import Evidence
+from tidegate.scanners.interface import Finding, Limits, Severity, Unread
+from tidegate.scanners.pool import Worker, WorkerFailedError, WorkerPool
+from tidegate.scanners.rules import rules
+
+_FILES_PER_WORKER = 64
+_MAX_FAILURES = 8
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class _FileResult:
+    formats: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+
+class ScanEngine:
+    """Scans artifacts in worker processes. Thread-safe; one instance serves a whole process.
+
+    Args:
+        limits: bounds of each scan.
+        keep_spare: keep one worker started between scans, for a server.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, keep_spare: bool = False) -> None:
+        self.limits = limits or Limits()
+        self._pool = WorkerPool(self.limits, keep_spare=keep_spare)
+
+    def prepare(self) -> None:
+        """Start a worker beforehand; a failure shows in the scan that needs it."""
+        try:
+            self._pool.prepare()
+        except WorkerFailedError:
+            return
+
+    def close(self) -> None:
+        """End what waits for a next scan."""
+        self._pool.close()
+
+    def scan(
+        self, source: LocalSource, manifest: Manifest, *, progress: Progress | None = None
+    ) -> Evidence:
+        """Read every file of the artifact.
+
+        Args:
+            source: the artifact; the listing that made `manifest` must be its own.
+            manifest: what the evidence is about.
+            progress: told of each file's size when it is done.
+        """
+        from tidegate.scanners.registry import ruleset_version
+
+        _, files = source.list_files()
+        run = _Run(self._pool, self.limits, files, progress)
+        tools = run.finish()
+        expected = {entry.path: entry.size for entry in manifest.files}
+        listed = {file.path: file.size for file in files}
+        unread = [part for result in run.results for part in result.unread]
+        if expected != listed:
+            unread.append(Unread("", "the files scanned are not those of the manifest"))
+        return Evidence(
+            digest=manifest.digest,
+            ruleset=ruleset_version(),
+            findings=tuple(found for result in run.results for found in result.findings),
+            unread=tuple(unread),
+            formats=tuple(
+                (file.path, "+".join(result.formats) or "unknown")
+                for file, result in zip(files, run.results, strict=True)
+            ),
+            tools=(("tidegate", tidegate.__version__), *tools),
+        )
+
+
+class _Run:
+    """One scan: the files, shared out among the workers."""
+
+    def __init__(
+        self,
+        pool: WorkerPool,
+        limits: Limits,
+        files: tuple[SourceFile, ...],
+        progress: Progress | None,
+    ) -> None:
+        self.results = [_FileResult() for _ in files]
+        self._files = files
+        self._pool = pool
+        self._limits = limits
+        self._progress = progress
+        self._deadline = time.monotonic() + limits.total_seconds
+        self._lock = threading.Lock()
+        self._next = 0
+        self._failures = 0
+        self._tools: tuple[tuple[str, str], ...] = ()
+
+    def finish(self) -> tuple[tuple[str, str], ...]:
+        """Scan all files; the tools that the workers said they used."""
+        wanted = -(-len(self._files) // _FILES_PER_WORKER)
+        helpers = [
+            threading.Thread(target=self._work, name="tidegate-scan", daemon=True)
+            for _ in range(min(wanted, os.cpu_count() or 1) - 1)
+        ]
+        for helper in helpers:
+            helper.start()
+        self._work()
+        for helper in helpers:
+            helper.join()
+        return self._tools
+
+    def _work(self) -> None:
+        """Take files until none is left, in worker after worker."""
+        while (index := self._take()) is not None:
+            try:
+                with self._pool.worker() as worker:
+                    while index is not None:
+                        self._scan_file(worker, index)
+                        index = self._take()
+            except WorkerFailedError as error:
+                self._failed(index, str(error))
+
+    def _take(self) -> int | None:
+        with self._lock:
+            if self._next >= len(self._files):
+                return None
+            index, self._next = self._next, self._next + 1
+        if self._failures >= _MAX_FAILURES:
+            self._give_up(index, "not reached: the scanner failed too often on this artifact")
+            return None
+        if time.monotonic() >= self._deadline:
+            limit = self._limits.total_seconds
+            self._give_up(index, f"not reached within the limit of {limit:g} s")
+            return None
+        return index
+
+    def _give_up(self, index: int, reason: str) -> None:
+        with self._lock:
+            left = [index, *range(self._next, len(self._files))]
+            self._next = len(self._files)
+        for each in left:
+            self.results[each].unread.append(Unread(self._files[each].path, reason))
+
+    def _failed(self, index: int | None, reason: str) -> None:
+        if index is None:
+            return
+        with self._lock:
+            self._failures += 1
+        self.results[index].unread.append(Unread(self._files[index].path, reason))
+
+    def _scan_file(self, worker: Worker, index: int) -> None:
+        file = self._files[index]
+        identity = file.identity
+        answer = worker.ask(
+            {
+                "location": os.path.abspath(file.location),  # noqa: PTH100 - no link is resolved
+                "identity": [
+                    identity.device,
+                    identity.inode,
+                    identity.size,
+                    identity.mtime_ns,
+                    identity.ctime_ns,
+                ],
+                "size": file.size,
+                # For an artifact that is one file, its own name; the evidence has "" for it.
+                "path": file.path or os.path.basename(file.location),  # noqa: PTH119
+            },
+            min(self._limits.file_seconds, max(0.1, self._deadline - time.monotonic())),
+        )
+        try:
+            self.results[index] = _read_answer(file.path, answer)
+        except (KeyError, TypeError, ValueError) as error:
+            raise WorkerFailedError("the scanner process gave no readable answer") from error
+        self._tools = worker.tools
+        if self._progress:
+            self._progress(file.size)
+
+
+def _read_answer(path: str, answer: dict[str, Any]) -> _FileResult:
+    """The answer as values; ValueError, TypeError or KeyError where it is not of the form.
+
+    A worker may have been turned by what it read, so nothing here is taken on trust: the rule
+    must exist, and the path is the parent's own.
+    """
+    result = _FileResult(formats=tuple(_text(name) for name in answer["formats"]))
+    for rule, severity, member, offset, detail, message in answer["findings"]:
+        if rule not in rules():
+            raise ValueError(f"unknown rule {rule!r}")
+        result.findings.append(
+            Finding(
+                rule=rule,
+                severity=Severity(severity),
+                path=path,
+                message=_text(message),
+                member=_text_or_none(member),
+                offset=offset if offset is None else int(offset),
+                detail=_text_or_none(detail),
+            )
+        )
+    for member, reason in answer["unread"]:
+        result.unread.append(Unread(path, _text(reason), _text_or_none(member)))
+    return result
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    # A lone surrogate (from a broken name) can't be stored or hashed as UTF-8.
+    return value.encode("utf-8", "backslashreplace").decode()
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def scan(source: LocalSource, manifest: Manifest, *, limits: Limits | None = None) -> Evidence:
+    """Scan one artifact in workers of its own; see `ScanEngine.scan`."""
+    engine = ScanEngine(limits)
+    try:
+        return engine.scan(source, manifest)
+    finally:
+        engine.close()
