@@ -1,0 +1,105 @@
+"""A decision as a person reads it: rule, file, why it matters, how to mend it, where to ask.
+
+Always holds: what comes from an artifact (paths, members, names in messages) is shown with
+control and direction-changing characters escaped, so that no file name can forge a line or
+drive a terminal.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+
+from tidegate.policy.model import Decision, Outcome, Reason
+
+_MAX_SHOWN = 8
+_WORD = {
+    Outcome.ALLOW: "passed",
+    Outcome.QUARANTINE: "held for review",
+    Outcome.DENY: "refused",
+}
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that is not a visible character or a plain space."""
+    return "".join(
+        char
+        if char == " "
+        or (char.isprintable() and unicodedata.category(char) not in {"Cf", "Zl", "Zp"})
+        else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def location(reason: Reason) -> str:
+    """The file, with the part inside it: "model.pkl", "model.zip!data.pkl", or "the artifact"."""
+    place = "!".join(part for part in (reason.path, reason.member) if part)
+    return printable(place) or "the artifact"
+
+
+def explain(decision: Decision) -> str:
+    """Several lines, without colour, for a terminal or a log."""
+    subject = printable(decision.subject) or "the artifact"
+    lines = [f"Tidegate: {subject} is {_WORD[decision.outcome]} ({decision.action.value})."]
+    if decision.outcome is not Outcome.ALLOW and not decision.enforced:
+        lines.append("  The policy is in audit mode: this is recorded, and nothing is held.")
+    for reason in decision.reasons[:_MAX_SHOWN]:
+        lines += _paragraph(reason)
+    more = len(decision.reasons) - _MAX_SHOWN
+    if more > 0:
+        lines.append(f"  … and {more} more.")
+    lines += [
+        f"  Covered: {note.rule} in {location(note)}, by {printable(note.covered_by)}."
+        for note in decision.notes
+        if note.covered_by
+    ]
+    if decision.outcome is not Outcome.ALLOW:
+        lines.append(f"  {_where_to_ask(decision)}")
+    lines.append(f"  Artifact {decision.digest}, policy {printable(decision.profile)}.")
+    return "\n".join(lines)
+
+
+def summarize(decision: Decision, limit: int = 500) -> str:
+    """One line of at most `limit` characters that still says rule, file and where to ask.
+
+    Room is given first to where to ask, then to the first reason, then to a count of the rest.
+    """
+    if decision.outcome is Outcome.ALLOW:
+        return _cut(f"Tidegate: passed (policy {printable(decision.profile)}).", limit)
+    first = decision.reasons[0]
+    audit = "" if decision.enforced else "audit mode, not "
+    head = f"Tidegate: {audit}{_WORD[decision.outcome]}. {first.rule} in "
+    more = len(decision.reasons) - 1
+    tail = (f" (+{more} more)" if more else "") + f" {_where_to_ask(decision)}"
+    room = max(limit - len(head) - len(tail) - 2, 0)
+    place = _cut(location(first), max(room // 3, 12))
+    why = _cut(printable(first.message), max(room - len(place), 0))
+    return _cut(f"{head}{place}: {why}{tail}", limit)
+
+
+def _paragraph(reason: Reason) -> Sequence[str]:
+    lines = [f"  {reason.rule} ({reason.severity}) in {location(reason)}"]
+    lines += _wrapped(printable(reason.message))
+    if reason.remedy:
+        lines += _wrapped(f"To mend it: {printable(reason.remedy)}")
+    return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    indent = "      "
+    return textwrap.wrap(text, 96, initial_indent=indent, subsequent_indent=indent)
+
+
+def _where_to_ask(decision: Decision) -> str:
+    reference = str(decision.id) if decision.id is not None else decision.digest[7:19]
+    parts = [f"Review: tidegate review show {reference}"]
+    if decision.review_url:
+        parts.append(printable(decision.review_url))
+    if decision.contact:
+        parts.append(f"ask {printable(decision.contact)}")
+    return ", ".join(parts) + "."
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
