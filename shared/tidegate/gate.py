@@ -1,0 +1,467 @@
+"""The one door that adapters call: evidence in, decision out, both on record.
+
+    with Gate.open() as gate:
+        decision = gate.check("model/", Action.REGISTER, subject="fraud")
+
+- `check` scans what has no evidence under today's rules; for registering and for a first look.
+- `standing` never scans: it hashes the bytes again and asks what is on record for them; for
+  aliases, loading and deployment.
+- `approve`, `reject` and `waive` record what a person decided, and return the decision as it
+  stands afterwards.
+
+Always holds: no way through here ends in a decision that allows without evidence about the very
+digest of the bytes at hand; and a decision that can't be recorded is not returned.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tidegate.artifact import HashMemory, LocalSource, Manifest, read_manifest
+from tidegate.errors import ArtifactError, RecordNotFoundError, TidegateError, UsageError
+from tidegate.policy import (
+    Action,
+    Decision,
+    Policy,
+    Review,
+    ReviewVerdict,
+    Waiver,
+    decide,
+    profile,
+)
+from tidegate.policy.decide import UNREAD
+from tidegate.scanners.engine import ScanEngine
+from tidegate.scanners.evidence import Evidence, finding_fingerprint, unread_fingerprint
+from tidegate.scanners.interface import Limits
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from tidegate.ledger import Held, Ledger, Registration
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What came of looking at one artifact without a ledger. Either `error` is set, or all else."""
+
+    path: str
+    manifest: Manifest | None = None
+    evidence: Evidence | None = None
+    decision: Decision | None = None
+    error: TidegateError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """Everything on record about one digest, for a reviewer. Newest first throughout."""
+
+    digest: str
+    manifest: Manifest
+    evidence: Evidence | None
+    decision: Decision | None
+    reviews: tuple[Review, ...]
+    waivers: tuple[Waiver, ...]
+    registrations: tuple[Registration, ...]
+
+
+def resolve_policy(policy: str | Path | Policy | None) -> Policy:
+    """A policy from a value, a built-in profile's name, a file, or None for `standard`."""
+    if isinstance(policy, Policy):
+        return policy
+    if policy is None:
+        return profile("standard")
+    from tidegate.policy.profiles import PROFILES
+
+    if isinstance(policy, str) and policy in PROFILES:
+        return PROFILES[policy]
+    from tidegate.policy.schema import load_policy
+
+    return load_policy(policy)
+
+
+def examine(
+    path: str | os.PathLike[str],
+    policy: Policy,
+    *,
+    action: Action = Action.REGISTER,
+    engine: ScanEngine | None = None,
+    limits: Limits | None = None,
+) -> Examination:
+    """Hash, scan and decide, with nothing read from or written to a ledger. Does not raise for
+    the artifact: its error is in the result.
+    """
+    own = engine or ScanEngine(limits)
+    shown = os.fspath(path)
+    try:
+        own.prepare()
+        source = LocalSource(path)
+        manifest = read_manifest(source)
+        evidence = own.scan(source, manifest)
+        decision = decide(
+            policy, action, evidence, digest=manifest.digest, subject=shown, now=datetime.now(UTC)
+        )
+        return Examination(shown, manifest, evidence, decision)
+    except ArtifactError as error:
+        return Examination(shown, error=error)
+    finally:
+        if engine is None:
+            own.close()
+
+
+class Gate:
+    """A policy, a ledger and a scan engine. Thread-safe; one serves a whole process.
+
+    Args:
+        policy: what decisions go by.
+        ledger: where they are kept.
+        engine: what scans; by default one with the limits of the environment.
+    """
+
+    def __init__(self, policy: Policy, ledger: Ledger, *, engine: ScanEngine | None = None) -> None:
+        self.policy = policy
+        self.ledger = ledger
+        self.engine = engine or ScanEngine()
+        self._hashes = HashMemory()
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        policy: str | Path | Policy | None = None,
+        ledger: str | Ledger | None = None,
+        keep_spare: bool = False,
+    ) -> Gate:
+        """A gate with what is given, and the rest from `TIDEGATE_*`.
+
+        Args:
+            policy: a policy, its file, or a built-in profile's name.
+            ledger: a ledger or its SQLAlchemy URL.
+            keep_spare: keep a scanner process ready between scans, for a server.
+
+        Raises:
+            PolicyError: the policy can't be read or is not valid.
+            LedgerUnavailableError: the ledger can't be reached.
+        """
+        from tidegate.ledger import Ledger as LedgerClass
+        from tidegate.settings import read_settings
+
+        settings = read_settings()
+        chosen = resolve_policy(policy if policy is not None else settings.policy)
+        engine = ScanEngine(settings.limits(), keep_spare=keep_spare)
+        if not isinstance(ledger, LedgerClass):
+            ledger = LedgerClass.open(ledger or settings.ledger_url())
+        return cls(chosen, ledger, engine=engine)
+
+    def __enter__(self) -> Gate:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the scanner processes and the ledger's connections."""
+        self.engine.close()
+        self.ledger.close()
+
+    def check(
+        self,
+        path: str | os.PathLike[str],
+        action: Action,
+        *,
+        subject: str = "",
+        actor: str | None = None,
+    ) -> Decision:
+        """Decide about a file or folder, scanning it where there is no evidence yet.
+
+        Args:
+            path: the artifact.
+            action: what is about to be done with it.
+            subject: what it is called where it is used, such as "fraud/3".
+            actor: who asks, where that is known.
+
+        Raises:
+            ArtifactError: it can't be read, so it can't pass.
+            OperatorError: the ledger can't be read or written.
+        """
+        manifest, evidence = self.gather(path)
+        return self.settle(action, manifest, evidence, subject=subject, actor=actor)
+
+    def gather(self, path: str | os.PathLike[str]) -> tuple[Manifest, Evidence]:
+        """The artifact's manifest, and its evidence from the ledger or from a scan.
+
+        The part of `check` that may take long; it writes nothing.
+        """
+        from tidegate.scanners.registry import ruleset_version
+
+        self.engine.prepare()
+        source = LocalSource(path)
+        manifest = read_manifest(source, memory=self._hashes)
+        evidence = self.ledger.evidence_for(manifest.digest, ruleset_version())
+        # Evidence that a passing trouble left incomplete is worth another try.
+        if evidence is None or evidence.unread:
+            evidence = self.engine.scan(source, manifest)
+        return manifest, evidence
+
+    def settle(
+        self,
+        action: Action,
+        manifest: Manifest,
+        evidence: Evidence | None,
+        *,
+        subject: str = "",
+        actor: str | None = None,
+        connection: Connection | None = None,
+    ) -> Decision:
+        """Decide on what was gathered, and record it, in the caller's transaction if given one."""
+        decision = self._decide(action, manifest.digest, evidence, subject, actor)
+        return self.ledger.record(
+            decision,
+            policy=self.policy,
+            manifest=manifest,
+            evidence=evidence,
+            connection=connection,
+        )
+
+    def standing(
+        self,
+        path: str | os.PathLike[str],
+        action: Action = Action.LOAD,
+        *,
+        subject: str = "",
+        actor: str | None = None,
+        expected: str | None = None,
+    ) -> Decision:
+        """Hash the bytes again and decide by the evidence on record; never scans.
+
+        A decision that is the same as the last one on record for this digest, action and subject
+        is that one; only a new one is written. Where `expected` names the digest that the subject
+        should have, other bytes are denied, however clean they are.
+
+        Raises:
+            ArtifactError: the bytes can't be read.
+            OperatorError: the ledger can't be read or written.
+        """
+        manifest = read_manifest(path, memory=self._hashes)
+        return self._stand(manifest.digest, manifest, action, subject, actor, expected)
+
+    def standing_of(
+        self, reference: str, action: Action = Action.LOAD, *, subject: str = ""
+    ) -> Decision:
+        """The same for a digest, decision id or subject on record, without its bytes at hand.
+
+        Raises:
+            RecordNotFoundError: nothing is on record under the reference.
+        """
+        digest = self.ledger.resolve(reference)
+        if not subject:
+            last = self.ledger.latest_decision(digest)
+            subject = last.subject if last else ""
+        return self._stand(digest, None, action, subject, None)
+
+    def held(self, *, limit: int = 100) -> tuple[Held, ...]:
+        """What waits for a review or is denied, newest first."""
+        return self.ledger.held(limit=limit)
+
+    def dossier(self, reference: str) -> Dossier:
+        """All that is on record under a decision id, digest, its beginning, or a subject.
+
+        Raises:
+            RecordNotFoundError: there is nothing.
+        """
+        digest = self.ledger.resolve(reference)
+        return Dossier(
+            digest=digest,
+            manifest=self.ledger.manifest(digest),
+            evidence=self.ledger.latest_evidence(digest),
+            decision=self.ledger.latest_decision(digest),
+            reviews=self.ledger.reviews_for(digest),
+            waivers=self.ledger.waivers_for(digest),
+            registrations=self.ledger.registrations_of(digest),
+        )
+
+    def approve(self, reference: str, *, actor: str, reason: str) -> Decision:
+        """Record that a person approves what the evidence on record shows, and no more."""
+        return self._review(reference, ReviewVerdict.APPROVE, actor, reason)
+
+    def reject(self, reference: str, *, actor: str, reason: str) -> Decision:
+        """Record that a person rejects these bytes, whatever any evidence says."""
+        return self._review(reference, ReviewVerdict.REJECT, actor, reason)
+
+    def waive(
+        self,
+        reference: str,
+        *,
+        rule: str,
+        actor: str,
+        reason: str,
+        until: datetime | None = None,
+        days: int | None = None,
+    ) -> Decision:
+        """Record an exception from one rule for one digest, until a time.
+
+        Args:
+            reference: a decision id, digest, its beginning, or a subject.
+            rule: the id of a rule that the evidence on record has findings of (or UNREAD).
+            actor: who waives it.
+            reason: why, for those who read the record later.
+            until: when it ends; timezone-aware. Or
+            days: in how many days it ends.
+
+        Raises:
+            UsageError: no such finding is on record, or the policy allows no waiver so long or
+                for something so grave.
+            RecordNotFoundError: nothing is on record under the reference.
+        """
+        now = datetime.now(UTC)
+        if (until is None) == (days is None):
+            raise UsageError("a waiver needs an end: either a date or a number of days")
+        expires = until if until is not None else now + timedelta(days=days or 0)
+        if not now < expires <= now + timedelta(days=self.policy.waiver_days, seconds=1):
+            raise UsageError(
+                f"a waiver under the policy {self.policy.profile!r} lasts from now to at most "
+                f"{self.policy.waiver_days} days",
+                remedy="give an end within that time, or review the artifact instead",
+            )
+        expires = min(expires, now + timedelta(days=self.policy.waiver_days))
+        digest = self.ledger.resolve(reference)
+        seen = self._fingerprints(digest, rule)
+        if not seen:
+            raise UsageError(
+                f"the evidence on record has no finding of {rule}",
+                remedy=f"look at `tidegate review show {reference}`",
+            )
+        before = self._stand(digest, None, Action.LOAD, self._subject_of(digest), actor)
+        if any(
+            reason_.rule == rule and self._beyond_ceiling(reason_.severity)
+            for reason_ in before.reasons
+        ):
+            raise UsageError(
+                f"the policy {self.policy.profile!r} allows no waiver for findings as grave as "
+                f"those of {rule}",
+                remedy="only another model, or another policy, can mend this",
+            )
+        self.ledger.add_waiver(
+            digest=digest,
+            rule=rule,
+            fingerprints=seen,
+            actor=actor,
+            reason=reason,
+            expires_at=expires,
+            now=now,
+        )
+        return self._stand(digest, None, Action.LOAD, self._subject_of(digest), actor)
+
+    def _review(self, reference: str, verdict: ReviewVerdict, actor: str, reason: str) -> Decision:
+        digest = self.ledger.resolve(reference)
+        evidence = self.ledger.latest_evidence(digest)
+        if evidence is None and verdict is ReviewVerdict.APPROVE:
+            raise UsageError(
+                "there is no evidence to approve: these bytes have not been scanned",
+                remedy="scan them first: `tidegate scan --record PATH`",
+            )
+        self.ledger.add_review(
+            digest=digest,
+            verdict=verdict,
+            fingerprints=self._fingerprints(digest),
+            actor=actor,
+            reason=reason,
+            evidence_id=evidence.id if evidence else None,
+            now=datetime.now(UTC),
+        )
+        return self._stand(digest, None, Action.LOAD, self._subject_of(digest), actor)
+
+    def _fingerprints(self, digest: str, rule: str | None = None) -> tuple[str, ...]:
+        evidence = self.ledger.latest_evidence(digest)
+        if evidence is None:
+            return ()
+        prints = [
+            finding_fingerprint(found)
+            for found in evidence.findings
+            if rule is None or found.rule == rule
+        ]
+        if rule is None or rule == UNREAD:
+            prints += [unread_fingerprint(part) for part in evidence.unread]
+        return tuple(sorted(set(prints)))
+
+    def _beyond_ceiling(self, label: str) -> bool:
+        return type(self.policy.waiver_ceiling).from_label(label) > self.policy.waiver_ceiling
+
+    def _subject_of(self, digest: str) -> str:
+        last = self.ledger.latest_decision(digest)
+        return last.subject if last else ""
+
+    def _stand(
+        self,
+        digest: str,
+        manifest: Manifest | None,
+        action: Action,
+        subject: str,
+        actor: str | None,
+        expected: str | None = None,
+    ) -> Decision:
+        evidence = self.ledger.latest_evidence(digest)
+        decision = self._decide(action, digest, evidence, subject, actor, expected)
+        last = self.ledger.latest_decision(digest, action=action, subject=subject)
+        if last is not None and _same_grounds(last, decision):
+            return last
+        if manifest is None:
+            try:
+                manifest = self.ledger.manifest(digest)
+            except RecordNotFoundError:
+                manifest = None
+        return self.ledger.record(
+            decision, policy=self.policy, manifest=manifest, evidence=evidence
+        )
+
+    def _decide(
+        self,
+        action: Action,
+        digest: str,
+        evidence: Evidence | None,
+        subject: str,
+        actor: str | None,
+        expected: str | None = None,
+    ) -> Decision:
+        return decide(
+            self.policy,
+            action,
+            evidence,
+            digest=digest,
+            subject=subject,
+            now=datetime.now(UTC),
+            waivers=self.ledger.waivers_for(digest),
+            reviews=self.ledger.reviews_for(digest),
+            actor=actor,
+            expected=expected,
+        )
+
+
+def _same_grounds(one: Decision, other: Decision) -> bool:
+    """Whether two decisions say the same for the same reasons, whenever and whoever asked."""
+    return (
+        one.outcome,
+        one.enforced,
+        one.policy_digest,
+        one.evidence_id,
+        one.review_id,
+        one.reasons,
+        one.notes,
+    ) == (
+        other.outcome,
+        other.enforced,
+        other.policy_digest,
+        other.evidence_id,
+        other.review_id,
+        other.reasons,
+        other.notes,
+    )
