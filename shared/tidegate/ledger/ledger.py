@@ -1,0 +1,277 @@
+"""Opening a ledger and writing to it; what it answers stands in `reader`.
+
+Always holds: each method that writes is one transaction of its own, or joins the one of the
+connection that it is given, which it then neither commits nor rolls back. Inside MLflow's store
+that connection is the session's: on SQLite a transaction of our own would wait for the
+session's lock until time runs out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from types import TracebackType
+
+from sqlalchemy import Connection, Engine
+
+from tidegate.artifact.manifest import Manifest
+from tidegate.errors import UsageError
+from tidegate.ledger import connect, records, schema, upgrade, writes
+from tidegate.ledger.reader import Reader
+from tidegate.ledger.records import (
+    Registration,
+    canonical,
+    checked_digest,
+    checked_integer,
+    checked_text,
+    stored_time,
+)
+from tidegate.policy.model import Decision, Policy, Review, ReviewVerdict, Waiver
+from tidegate.scanners.evidence import Evidence
+
+
+class Ledger(Reader):
+    """An open ledger. Safe to share between threads; a context manager that closes it.
+
+    Made by `open` or `on_engine`. Every method raises `LedgerUnavailableError` where the database
+    fails, and `OperatorError` where a row does not say what its key promises.
+    """
+
+    def __init__(self, engine: Engine, *, owned: bool) -> None:
+        """Take an engine as it is; `open` and `on_engine` also look at the schema."""
+        super().__init__(engine)
+        self._owned = owned
+        self.url = connect.hidden(engine.url)
+        """Where the ledger is, with the password hidden."""
+
+    @classmethod
+    def open(cls, url: str, *, migrate: bool = True) -> Ledger:
+        """Open the ledger at a database URL, SQLite or PostgreSQL.
+
+        Args:
+            url: an SQLAlchemy URL; "postgresql://" alone takes whichever driver is installed.
+            migrate: make or upgrade the schema, and require that the ledger can be written to.
+                False opens what is there, for reading too, and makes nothing.
+
+        Raises:
+            LedgerUnavailableError: whatever the failure is, with what to do about it.
+        """
+        engine = connect.make_engine(connect.parse_url(url), create=migrate)
+        ledger = cls(engine, owned=True)
+        try:
+            connect.check_reachable(engine)
+            ledger._make_ready(migrate)
+        except BaseException:
+            engine.dispose()
+            raise
+        return ledger
+
+    @classmethod
+    def on_engine(cls, engine: Engine, *, migrate: bool = True) -> Ledger:
+        """A ledger in a database that somebody else has open, such as MLflow's registry.
+
+        The engine stays its owner's: nothing is set on it, and `close` leaves it open. On SQLite
+        a connection that a transaction of our own borrows gets the two settings that MLflow's
+        store gives it too: foreign keys are checked, and a lock is waited for.
+        """
+        connect.require_supported(engine.dialect.name)
+        ledger = cls(engine, owned=False)
+        ledger._make_ready(migrate)
+        return ledger
+
+    def _make_ready(self, migrate: bool) -> None:
+        if migrate:
+            self.upgrade()
+        upgrade.require_current(self._engine, writable=migrate)
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version's; several processes may do so at once."""
+        upgrade.upgrade(self._engine, own_file=self._owned)
+
+    def close(self) -> None:
+        """Close the connections that are this ledger's own."""
+        if self._owned:
+            self._engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def record(
+        self,
+        decision: Decision,
+        *,
+        policy: Policy,
+        manifest: Manifest | None,
+        evidence: Evidence | None,
+        connection: Connection | None = None,
+    ) -> Decision:
+        """Write a decision with the manifest, evidence and policy that it stands on.
+
+        What is on record already is left as it is. `manifest` and `evidence` may be None where
+        they are on record, or where the decision is that there are none.
+
+        Returns:
+            The decision with its id.
+
+        Raises:
+            UsageError: the parts do not belong together.
+        """
+        with self._writing(connection) as open_connection:
+            number = writes.put_decision(
+                open_connection, decision, policy=policy, manifest=manifest, evidence=evidence
+            )
+        return replace(decision, id=number)
+
+    def add_waiver(
+        self,
+        *,
+        digest: str,
+        rule: str,
+        fingerprints: Sequence[str],
+        actor: str,
+        reason: str,
+        expires_at: datetime,
+        now: datetime,
+        connection: Connection | None = None,
+    ) -> Waiver:
+        """Write an exception from one rule for the findings that `fingerprints` name.
+
+        Raises:
+            UsageError: no actor, reason, rule or fingerprint, or an expiry that is not ahead.
+        """
+        row = {
+            "digest": checked_digest(digest),
+            "rule": checked_text(rule, "rule", required=True),
+            "fingerprints": _fingerprints(fingerprints),
+            "actor": checked_text(actor, "actor", required=True),
+            "reason": checked_text(reason, "reason", required=True),
+            "created_at": stored_time(now, "time of the waiver"),
+            "expires_at": stored_time(expires_at, "expiry of the waiver"),
+        }
+        if expires_at <= now:
+            raise UsageError("the waiver would have expired when it begins")
+        if not fingerprints:
+            raise UsageError(
+                "the waiver names no finding, so it would cover none",
+                remedy="give the fingerprints of the findings that it is about",
+            )
+        with self._writing(connection) as open_connection:
+            number = writes.insert_numbered(open_connection, schema.waiver, row)
+        return Waiver(
+            number, digest, rule, tuple(fingerprints), actor, reason, created_at=now,
+            expires_at=expires_at,
+        )  # fmt: skip
+
+    def add_review(
+        self,
+        *,
+        digest: str,
+        verdict: ReviewVerdict,
+        fingerprints: Sequence[str],
+        actor: str,
+        reason: str,
+        evidence_id: str | None,
+        now: datetime,
+        connection: Connection | None = None,
+    ) -> Review:
+        """Write what a person decided about a digest after looking at one evidence.
+
+        Raises:
+            UsageError: no actor or reason, or evidence about other bytes.
+            RecordNotFoundError: evidence that is not on record.
+        """
+        row = {
+            "digest": checked_digest(digest),
+            "verdict": verdict.value,
+            "fingerprints": _fingerprints(fingerprints),
+            "actor": checked_text(actor, "actor", required=True),
+            "reason": checked_text(reason, "reason", required=True),
+            "evidence_id": evidence_id,
+            "created_at": stored_time(now, "time of the review"),
+        }
+        with self._writing(connection) as open_connection:
+            if evidence_id is not None:
+                checked_text(evidence_id, "evidence id")
+                writes.require_evidence(open_connection, evidence_id, digest)
+            number = writes.insert_numbered(open_connection, schema.review, row)
+        return Review(
+            number, digest, verdict, tuple(fingerprints), actor, reason, created_at=now,
+            evidence_id=evidence_id,
+        )  # fmt: skip
+
+    def add_sbom(
+        self,
+        *,
+        digest: str,
+        subject: str,
+        body: str,
+        now: datetime,
+        connection: Connection | None = None,
+    ) -> int:
+        """Write the SBOM of a digest, JSON text kept as it is; returns its number."""
+        row = {
+            "digest": checked_digest(digest),
+            "subject": checked_text(subject, "subject"),
+            "body": checked_text(body, "SBOM", required=True),
+            "created_at": stored_time(now, "time of the SBOM"),
+        }
+        with self._writing(connection) as open_connection:
+            return writes.insert_numbered(open_connection, schema.sbom, row)
+
+    def add_registration(
+        self,
+        *,
+        store: str,
+        name: str,
+        version: str,
+        created_ms: int,
+        source: str,
+        digest: str | None,
+        decision_id: int | None,
+        connection: Connection | None = None,
+    ) -> Registration:
+        """Tie a version's row in a registry to its bytes and decision; the same one twice is one.
+
+        Raises:
+            UsageError: that version is registered with other bytes, source or decision, or the
+                decision is about other bytes.
+            RecordNotFoundError: there is no such decision.
+        """
+        row = {
+            "store": checked_text(store, "store"),
+            "name": checked_text(name, "name", required=True),
+            "version": checked_text(version, "version", required=True),
+            "created_ms": checked_integer(created_ms, "time of creation"),
+            "source": checked_text(source, "source"),
+            "digest": None if digest is None else checked_digest(digest),
+            "decision_id": None
+            if decision_id is None
+            else checked_integer(decision_id, "decision's number"),
+        }
+        with self._writing(connection) as open_connection:
+            return records.registration_from_row(writes.put_registration(open_connection, row))
+
+    @contextmanager
+    def _writing(self, connection: Connection | None) -> Iterator[Connection]:
+        if connection is None:
+            with connect.writing(self._engine) as own:
+                yield own
+        else:
+            with connect.translated(connection.engine.url):
+                yield connection
+
+
+def _fingerprints(fingerprints: Sequence[str]) -> str:
+    if isinstance(fingerprints, str):
+        raise UsageError("one fingerprint was given where a list of them belongs")
+    return canonical(list(fingerprints))

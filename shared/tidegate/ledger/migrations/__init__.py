@@ -1,0 +1,1 @@
+"""The schema's migrations, run by `tidegate.ledger.upgrade` over a connection that it gives."""

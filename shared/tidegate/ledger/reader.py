@@ -1,0 +1,195 @@
+"""What a ledger answers. Every method is a question of its own, on a connection of its own.
+
+Always holds: a row is checked against its key and its columns before anybody sees what it says
+(`records`), and "none" is the answer only where there is no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, RowMapping, Select, func, select
+
+from tidegate.artifact.manifest import Manifest
+from tidegate.errors import RecordNotFoundError
+from tidegate.ledger import connect, records, references, schema, upgrade
+from tidegate.ledger.records import Held, Registration, checked_integer, checked_text
+from tidegate.policy.model import Action, Decision, Outcome, Policy, Review, Waiver
+from tidegate.scanners.evidence import Evidence
+
+
+class Reader:
+    """The questions that a ledger answers; `Ledger` adds opening and writing."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Ask through an engine as it is."""
+        self._engine = engine
+
+    def schema_revision(self) -> str | None:
+        """The schema's revision; None where there is no ledger yet."""
+        with connect.reading(self._engine) as connection:
+            return upgrade.revision_of(connection)
+
+    def manifest(self, digest: str) -> Manifest:
+        """The manifest of a digest; RecordNotFoundError where there is none."""
+        table = schema.artifact
+        query = select(table).where(table.c.digest == checked_text(digest, "digest"))
+        return records.manifest_from_row(self._one(query, f"manifest of {digest!r}"))
+
+    def policy(self, digest: str) -> Policy:
+        """The policy of a digest; RecordNotFoundError where there is none."""
+        table = schema.policy
+        query = select(table).where(table.c.digest == checked_text(digest, "digest"))
+        return records.policy_from_row(self._one(query, f"policy {digest!r}"))
+
+    def evidence(self, evidence_id: str) -> Evidence:
+        """The evidence of an id; RecordNotFoundError where there is none."""
+        table = schema.evidence
+        query = select(table).where(table.c.id == checked_text(evidence_id, "evidence id"))
+        return records.evidence_from_row(self._one(query, f"evidence {evidence_id!r}"))
+
+    def evidence_for(self, digest: str, ruleset: str) -> Evidence | None:
+        """The evidence about a digest under a ruleset that was last decided on, if any."""
+        return self._evidence(digest, checked_text(ruleset, "ruleset"))
+
+    def latest_evidence(self, digest: str) -> Evidence | None:
+        """The evidence about a digest that was last decided on, if any."""
+        return self._evidence(digest, None)
+
+    def _evidence(self, digest: str, ruleset: str | None) -> Evidence | None:
+        table, decided = schema.evidence, schema.decision
+        # By decision, not by time: a scan may come to the same evidence again, after another.
+        # And by the decision's digest, so that evidence moved to other bytes is found out.
+        query = (
+            select(table)
+            .join(decided, decided.c.evidence_id == table.c.id)
+            .where(decided.c.digest == checked_text(digest, "digest"))
+            .order_by(decided.c.id.desc())
+        )
+        row = self._first(query if ruleset is None else query.where(table.c.ruleset == ruleset))
+        return None if row is None else records.evidence_from_row(row, about=digest)
+
+    def decision(self, decision_id: int) -> Decision:
+        """The decision of a number; RecordNotFoundError where there is none."""
+        table = schema.decision
+        query = select(table).where(table.c.id == checked_integer(decision_id, "decision"))
+        return records.decision_from_row(self._one(query, f"decision {decision_id}"))
+
+    def latest_decision(
+        self, digest: str, *, action: Action | None = None, subject: str | None = None
+    ) -> Decision | None:
+        """The newest decision about a digest, of that action and about that subject if named."""
+        columns = schema.decision.c
+        query = select(schema.decision).where(columns.digest == checked_text(digest, "digest"))
+        if action is not None:
+            query = query.where(columns.action == action.value)
+        if subject is not None:
+            query = query.where(columns.subject == checked_text(subject, "subject"))
+        row = self._first(query.order_by(columns.id.desc()))
+        return None if row is None else records.decision_from_row(row)
+
+    def waivers_for(self, digest: str) -> tuple[Waiver, ...]:
+        """All waivers for a digest, expired ones too, the newest first."""
+        table = schema.waiver
+        query = select(table).where(table.c.digest == checked_text(digest, "digest"))
+        rows = self._all(query.order_by(table.c.id.desc()))
+        return tuple(records.waiver_from_row(row) for row in rows)
+
+    def reviews_for(self, digest: str) -> tuple[Review, ...]:
+        """All reviews of a digest, the newest first."""
+        table = schema.review
+        query = select(table).where(table.c.digest == checked_text(digest, "digest"))
+        rows = self._all(query.order_by(table.c.id.desc()))
+        return tuple(records.review_from_row(row) for row in rows)
+
+    def held(self, *, limit: int = 100) -> tuple[Held, ...]:
+        """What is not allowed by the newest decision about it and its subject, newest first."""
+        decided, reviewed = schema.decision, schema.review
+        newest = (
+            select(func.max(decided.c.id)).group_by(decided.c.digest, decided.c.subject)
+        ).scalar_subquery()
+        last_review = (
+            select(func.max(reviewed.c.id))
+            .where(reviewed.c.digest == decided.c.digest)
+            .correlate(decided)
+            .scalar_subquery()
+        )
+        query = (
+            select(decided, reviewed)
+            .outerjoin(reviewed, reviewed.c.id == last_review)
+            .where(decided.c.id.in_(newest), decided.c.outcome != Outcome.ALLOW.value)
+            .order_by(decided.c.id.desc())
+            .limit(max(0, min(limit, records.MAX_INTEGER)))
+        )
+        return tuple(
+            Held(
+                records.decision_from_row(row),
+                None if row[reviewed.c.id] is None else records.review_from_row(row),
+            )
+            for row in self._all(query)
+        )
+
+    def resolve(self, reference: str) -> str:
+        """The digest that a person means: see `references` for what may be given."""
+        with connect.reading(self._engine) as connection:
+            return references.resolve(connection, reference)
+
+    def sbom_for(self, reference: str) -> str:
+        """The newest SBOM of what a reference stands for; RecordNotFoundError where none is."""
+        digest = self.resolve(reference)
+        table = schema.sbom
+        query = select(table).where(table.c.digest == digest).order_by(table.c.id.desc()).limit(1)
+        body: str = self._one(query, f"SBOM of {reference!r} ({digest})")[table.c.body]
+        return body
+
+    def registration_of(
+        self, store: str, name: str, version: str, created_ms: int
+    ) -> Registration | None:
+        """The registration of a version's row, if it is on record."""
+        columns = schema.registration.c
+        query = select(schema.registration).where(
+            columns.store == checked_text(store, "store"),
+            columns.name == checked_text(name, "name"),
+            columns.version == checked_text(version, "version"),
+            columns.created_ms == checked_integer(created_ms, "time of creation"),
+        )
+        row = self._first(query)
+        return None if row is None else records.registration_from_row(row)
+
+    def registration_at(
+        self, store: str, version: str, created_ms: int, source: str
+    ) -> Registration | None:
+        """The registration of a version's row, under whatever name it was made.
+
+        A registered model can be renamed, which changes neither the time at which its versions
+        were made nor where their bytes lie. The oldest counts where there are several.
+        """
+        columns = schema.registration.c
+        query = select(schema.registration).where(
+            columns.store == checked_text(store, "store"),
+            columns.version == checked_text(version, "version"),
+            columns.created_ms == checked_integer(created_ms, "time of creation"),
+            columns.source == checked_text(source, "source"),
+        )
+        row = self._first(query.order_by(columns.id))
+        return None if row is None else records.registration_from_row(row)
+
+    def registrations_of(self, digest: str) -> tuple[Registration, ...]:
+        """All registrations of a digest, the newest first."""
+        table = schema.registration
+        query = select(table).where(table.c.digest == checked_text(digest, "digest"))
+        rows = self._all(query.order_by(table.c.id.desc()))
+        return tuple(records.registration_from_row(row) for row in rows)
+
+    def _all(self, query: Select[*tuple[object, ...]]) -> Sequence[RowMapping]:
+        with connect.reading(self._engine) as connection:
+            return connection.execute(query).mappings().all()
+
+    def _first(self, query: Select[*tuple[object, ...]]) -> RowMapping | None:
+        return next(iter(self._all(query.limit(1))), None)
+
+    def _one(self, query: Select[*tuple[object, ...]], what: str) -> RowMapping:
+        row = self._first(query)
+        if row is None:
+            raise RecordNotFoundError(f"the ledger has no {what}")
+        return row

@@ -1,0 +1,173 @@
+"""The ledger's tables, as the newest migration leaves them.
+
+All names start with `tidegate_`, the version table's too, because the tables may stand in MLflow's
+own database. Bodies are canonical JSON text, and times UTC in ISO 8601 with six decimals, so
+that both read, sort and compare alike on every database. Ids grow and are never given twice: the
+order of ids is the order of recording.
+
+`WITHOUT ROWID` is part of being append-only: on SQLite a table with a text key would have a
+second, hidden key, through which `INSERT OR REPLACE` could throw out a row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+VERSION_TABLE = "tidegate_alembic_version"
+REVISIONS = ("0001",)
+"""Every migration in order, so that Alembic can stay unloaded; a test holds it to the folder."""
+HEAD = REVISIONS[-1]
+
+metadata = MetaData()
+# SQLite counts up only in a column that is declared exactly INTEGER.
+BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _id(table: str) -> tuple[Column[int], CheckConstraint]:
+    """A key that counts up. SQLite shows an id not yet given as -1, so none may really be that."""
+    return (
+        Column("id", BIG_ID, primary_key=True, autoincrement=True),
+        CheckConstraint("id > 0", name=f"{table}_id_counts_up"),
+    )
+
+
+def _text(name: str, *args: Any, **options: Any) -> Column[str]:
+    return Column(name, Text, *args, nullable=False, **options)
+
+
+artifact = Table(
+    "tidegate_artifact",
+    metadata,
+    _text("digest", primary_key=True),
+    _text("manifest"),
+    sqlite_with_rowid=False,
+)
+
+evidence = Table(
+    "tidegate_evidence",
+    metadata,
+    _text("id", primary_key=True),
+    _text("digest", ForeignKey("tidegate_artifact.digest")),
+    _text("ruleset"),
+    _text("verdict"),
+    _text("body"),
+    _text("created_at"),
+    Index("tidegate_evidence_by_digest", "digest", "ruleset"),
+    sqlite_with_rowid=False,
+)
+
+policy = Table(
+    "tidegate_policy",
+    metadata,
+    _text("digest", primary_key=True),
+    _text("body"),
+    sqlite_with_rowid=False,
+)
+
+# Subjects may be long paths, for which a B-tree on PostgreSQL has no room: hence the hash indexes.
+# A decision's digest has no foreign key: bytes that nobody could list are decided on as well.
+decision = Table(
+    "tidegate_decision",
+    metadata,
+    *_id("tidegate_decision"),
+    _text("digest"),
+    _text("action"),
+    _text("subject"),
+    _text("outcome"),
+    Column("enforced", Boolean, nullable=False),
+    Column("evidence_id", Text, ForeignKey("tidegate_evidence.id")),
+    _text("policy_digest", ForeignKey("tidegate_policy.digest")),
+    _text("body"),
+    Column("actor", Text),
+    _text("created_at"),
+    Index("tidegate_decision_by_digest", "digest", "id"),
+    Index("tidegate_decision_by_subject", "subject", postgresql_using="hash"),
+    Index("tidegate_decision_by_evidence", "evidence_id"),
+    sqlite_autoincrement=True,
+)
+
+review = Table(
+    "tidegate_review",
+    metadata,
+    *_id("tidegate_review"),
+    _text("digest"),
+    _text("verdict"),
+    _text("fingerprints"),
+    _text("actor"),
+    _text("reason"),
+    Column("evidence_id", Text, ForeignKey("tidegate_evidence.id")),
+    _text("created_at"),
+    Index("tidegate_review_by_digest", "digest", "id"),
+    sqlite_autoincrement=True,
+)
+
+waiver = Table(
+    "tidegate_waiver",
+    metadata,
+    *_id("tidegate_waiver"),
+    _text("digest"),
+    _text("rule"),
+    _text("fingerprints"),
+    _text("actor"),
+    _text("reason"),
+    _text("created_at"),
+    _text("expires_at"),
+    Index("tidegate_waiver_by_digest", "digest", "id"),
+    sqlite_autoincrement=True,
+)
+
+sbom = Table(
+    "tidegate_sbom",
+    metadata,
+    *_id("tidegate_sbom"),
+    _text("digest"),
+    _text("subject"),
+    _text("body"),
+    _text("created_at"),
+    Index("tidegate_sbom_by_digest", "digest", "id"),
+    Index("tidegate_sbom_by_subject", "subject", postgresql_using="hash"),
+    sqlite_autoincrement=True,
+)
+
+registration = Table(
+    "tidegate_registration",
+    metadata,
+    *_id("tidegate_registration"),
+    _text("store"),
+    _text("name"),
+    _text("version"),
+    Column("created_ms", BigInteger, nullable=False),
+    _text("source"),
+    Column("digest", Text),
+    Column("decision_id", BIG_ID, ForeignKey("tidegate_decision.id")),
+    UniqueConstraint("store", "name", "version", "created_ms", name="tidegate_registration_once"),
+    Index("tidegate_registration_by_digest", "digest"),
+    Index("tidegate_registration_by_name", "name", "version"),
+    sqlite_autoincrement=True,
+)
+
+KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
+    artifact.name: (("digest",),),
+    evidence.name: (("id",),),
+    policy.name: (("digest",),),
+    decision.name: (("id",),),
+    review.name: (("id",),),
+    waiver.name: (("id",),),
+    sbom.name: (("id",),),
+    registration.name: (("id",), ("store", "name", "version", "created_ms")),
+}
+"""Every table with every key by which a row could be replaced."""

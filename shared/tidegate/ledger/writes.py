@@ -1,0 +1,191 @@
+"""Putting rows in: each function writes on a connection whose transaction belongs to its caller.
+
+Always holds: rows whose key is a hash of their content are written once, however many writers
+bring them at the same time; where a row is there already it is read back, and a row that does not
+hold what its key says stops the writer. Nothing is ever updated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Column, Connection, Insert, RowMapping, Table, and_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tidegate.artifact.manifest import Manifest
+from tidegate.errors import OperatorError, RecordNotFoundError, UsageError
+from tidegate.ledger import schema
+from tidegate.ledger.records import (
+    canonical,
+    decision_to_row,
+    evidence_from_row,
+    manifest_from_row,
+    policy_from_row,
+    registration_from_row,
+)
+from tidegate.policy.model import Decision, Policy
+from tidegate.scanners.evidence import Evidence
+
+
+def put_decision(
+    connection: Connection,
+    decision: Decision,
+    *,
+    policy: Policy,
+    manifest: Manifest | None,
+    evidence: Evidence | None,
+) -> int:
+    """Write a decision with all that it stands on; returns its id.
+
+    Raises:
+        UsageError: the parts do not belong together, or one that is not given is not on record.
+        OperatorError: a row that is on record already was altered.
+    """
+    _require_consistent(decision, policy, manifest, evidence)
+    row = decision_to_row(decision)
+    # Always in this order, so that no two writers wait for each other.
+    if manifest is not None:
+        _put_once(
+            connection,
+            schema.artifact,
+            {"digest": manifest.digest, "manifest": canonical(manifest.to_dict())},
+            manifest_from_row,
+        )
+    if evidence is not None:
+        if manifest is None and not exists(connection, schema.artifact.c.digest, evidence.digest):
+            raise UsageError("evidence can't be recorded before the manifest of its bytes")
+        _put_once(
+            connection,
+            schema.evidence,
+            {
+                "id": evidence.id,
+                "digest": evidence.digest,
+                "ruleset": evidence.ruleset,
+                "verdict": evidence.verdict.value,
+                "body": canonical(evidence.to_dict()),
+                "created_at": row["created_at"],
+            },
+            evidence_from_row,
+        )
+    elif decision.evidence_id is not None:
+        require_evidence(connection, decision.evidence_id, decision.digest)
+    _put_once(
+        connection,
+        schema.policy,
+        {"digest": policy.digest, "body": canonical(policy.to_dict())},
+        policy_from_row,
+    )
+    return insert_numbered(connection, schema.decision, row)
+
+
+def put_registration(connection: Connection, row: dict[str, Any]) -> RowMapping:
+    """Write a registration, or find the same one; UsageError where it is on record otherwise."""
+    decision_id = row["decision_id"]
+    if decision_id is not None:
+        decided = connection.execute(
+            select(schema.decision.c.digest).where(schema.decision.c.id == decision_id)
+        ).scalar()
+        if decided is None:
+            raise RecordNotFoundError(f"there is no decision {decision_id} to register under")
+        if decided != row["digest"]:
+            raise UsageError(f"decision {decision_id} is about other bytes than the registration")
+    table = schema.registration
+    key = ("store", "name", "version", "created_ms")
+    query = select(table).where(and_(*(table.c[name] == row[name] for name in key)))
+    standing = connection.execute(query).mappings().first()
+    if standing is None:
+        connection.execute(_insert_or_leave(connection, table).values(row))
+        standing = connection.execute(query).mappings().one()
+    if any(standing[table.c[name]] != value for name, value in row.items()):
+        found = registration_from_row(standing)
+        raise UsageError(
+            f"{found.name}/{found.version} is registered already with other bytes, "
+            f"source or decision (registration {found.id})"
+        )
+    return standing
+
+
+def insert_numbered(connection: Connection, table: Table, row: dict[str, Any]) -> int:
+    """Insert a row of a table that numbers its rows; returns the number."""
+    written = connection.execute(table.insert().values(row))
+    # A trigger of somebody else's can swallow a row without an error. psycopg counts no rows here
+    # (-1) but then gives no key, where SQLite would give the one of the row before.
+    key = written.inserted_primary_key if written.rowcount != 0 else None
+    if key is None or key[0] is None:
+        raise OperatorError(
+            f"the ledger's database did not keep the new row of {table.name}",
+            remedy="look for triggers and rules on that table that Tidegate did not make",
+        )
+    return int(key[0])
+
+
+def require_evidence(connection: Connection, evidence_id: str, digest: str) -> None:
+    """Raise unless that evidence is on record and about that digest."""
+    about = connection.execute(
+        select(schema.evidence.c.digest).where(schema.evidence.c.id == evidence_id)
+    ).scalar()
+    if about is None:
+        raise RecordNotFoundError(f"the ledger has no evidence {evidence_id!r}")
+    if about != digest:
+        raise UsageError(f"evidence {evidence_id} is about other bytes than {digest}")
+
+
+def exists(connection: Connection, column: Column[Any], value: object) -> bool:
+    """Whether a row has that value in that column."""
+    return connection.execute(select(column).where(column == value).limit(1)).first() is not None
+
+
+def _require_consistent(
+    decision: Decision, policy: Policy, manifest: Manifest | None, evidence: Evidence | None
+) -> None:
+    problems = (
+        (decision.id is not None, f"decision {decision.id} is on record already"),
+        (decision.policy_digest != policy.digest, "the policy is not the one of the decision"),
+        (
+            manifest is not None and manifest.digest != decision.digest,
+            "the manifest is about other bytes than the decision",
+        ),
+        (
+            evidence is not None and evidence.digest != decision.digest,
+            "the evidence is about other bytes than the decision",
+        ),
+        (
+            evidence is not None and evidence.id != decision.evidence_id,
+            "the evidence is not the one that the decision names",
+        ),
+        (
+            evidence is not None and evidence.verdict.value != decision.verdict,
+            "the decision states another verdict than the evidence",
+        ),
+    )
+    for wrong, problem in problems:
+        if wrong:
+            raise UsageError(f"the decision can't be recorded: {problem}")
+
+
+def _put_once(
+    connection: Connection,
+    table: Table,
+    row: dict[str, Any],
+    check: Callable[[RowMapping], object],
+) -> None:
+    """Write a row whose key says what it holds, unless it is there; `check` reads one that is."""
+    (key,) = table.primary_key.columns
+    query = select(table).where(key == row[key.name])
+    standing = connection.execute(query).mappings().first()
+    if standing is None:
+        written = connection.execute(_insert_or_leave(connection, table).values(row))
+        if written.rowcount == 1:
+            return
+        standing = connection.execute(query).mappings().one()
+    # Almost always word for word the same; a later version may write the same in other words.
+    aside = {"created_at"}
+    if any(standing[table.c[name]] != row[name] for name in row.keys() - aside):
+        check(standing)
+
+
+def _insert_or_leave(connection: Connection, table: Table) -> Insert:
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()

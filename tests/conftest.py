@@ -1,0 +1,30 @@
+"""Fixtures that the tests of all three packages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from samples.databases import postgresql_database, why_no_postgresql
+
+from tidegate.ledger import Ledger
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database: a test that takes it runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    if reason := why_no_postgresql():
+        pytest.skip(reason)
+    with postgresql_database() as url:
+        yield url
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[Ledger]:
+    """An empty ledger, on SQLite and on PostgreSQL."""
+    with Ledger.open(database_url) as opened:
+        yield opened

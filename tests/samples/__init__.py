@@ -1,0 +1,1 @@
+"""Builders of what the tests look at: hostile files, databases, records."""

@@ -1,0 +1,126 @@
+"""Values to record in a ledger, and what other processes of a test do to one."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+import sqlalchemy
+
+from tidegate.artifact.manifest import FileEntry, Manifest
+from tidegate.ledger import Ledger
+from tidegate.policy import Action, Decision, Policy, Review, Waiver, decide, profile
+from tidegate.scanners.evidence import Evidence
+from tidegate.scanners.interface import Finding, Severity, Unread
+
+NOW = datetime(2026, 3, 1, 12, 30, 0, 125, tzinfo=UTC)
+RULE = "PICKLE-TRAILING"
+POLICY = profile("standard")
+
+
+def a_manifest(name: str = "model.pkl") -> Manifest:
+    """A folder of one file, whose content follows from its name."""
+    content = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return Manifest("folder", (FileEntry(name, len(name), content),))
+
+
+def an_evidence(
+    manifest: Manifest,
+    *,
+    severity: Severity | None = Severity.HIGH,
+    ruleset: str = "rules-1",
+    unread: str | None = None,
+) -> Evidence:
+    """Evidence with one finding (none where `severity` is None) and perhaps an unread part."""
+    path = manifest.files[0].path
+    findings = () if severity is None else (Finding(RULE, severity, path, "bytes after the end"),)
+    parts = () if unread is None else (Unread(path, unread),)
+    return Evidence(manifest.digest, ruleset, findings, parts, ((path, "pickle"),))
+
+
+def a_decision(
+    manifest: Manifest,
+    evidence: Evidence | None,
+    *,
+    subject: str = "fraud/3",
+    action: Action = Action.REGISTER,
+    policy: Policy = POLICY,
+    now: datetime = NOW,
+    waivers: tuple[Waiver, ...] = (),
+    reviews: tuple[Review, ...] = (),
+) -> Decision:
+    """What the policy comes to about that evidence."""
+    return decide(
+        policy,
+        action,
+        evidence,
+        digest=manifest.digest,
+        subject=subject,
+        now=now,
+        waivers=waivers,
+        reviews=reviews,
+        actor="ada",
+    )
+
+
+def record(
+    ledger: Ledger,
+    name: str = "model.pkl",
+    *,
+    severity: Severity | None = Severity.HIGH,
+    ruleset: str = "rules-1",
+    unread: str | None = None,
+    subject: str = "fraud/3",
+    action: Action = Action.REGISTER,
+    now: datetime = NOW,
+    connection: sqlalchemy.Connection | None = None,
+) -> Decision:
+    """Record a decision about `a_manifest(name)` with all that it stands on."""
+    manifest = a_manifest(name)
+    evidence = an_evidence(manifest, severity=severity, ruleset=ruleset, unread=unread)
+    return ledger.record(
+        a_decision(manifest, evidence, subject=subject, action=action, now=now),
+        policy=POLICY,
+        manifest=manifest,
+        evidence=evidence,
+        connection=connection,
+    )
+
+
+def count(url: str, table: str) -> int:
+    """How many rows a table has, asked past the ledger."""
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
+    finally:
+        engine.dispose()
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run statements past the ledger, in one transaction."""
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+    finally:
+        engine.dispose()
+
+
+def record_in_turn(url: str, worker: int, rounds: int) -> list[int]:
+    """In a process of its own: record shared and own artifacts; the decisions' ids."""
+    ids: list[int] = []
+    with Ledger.open(url) as ledger:
+        for turn in range(rounds):
+            for name in (f"shared-{turn}", f"own-{worker}-{turn}"):
+                number = record(ledger, name, subject=f"worker-{worker}/{turn}").id
+                assert number is not None
+                ids.append(number)
+    return ids
+
+
+def open_and_tell(url: str) -> str | None:
+    """In a process of its own: open a ledger, making its schema if it is first."""
+    with Ledger.open(url) as ledger:
+        return ledger.schema_revision()
