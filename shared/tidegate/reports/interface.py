@@ -1,0 +1,118 @@
+"""What a report holds, whatever its format, and what a format has to do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from tidegate.errors import TidegateError
+from tidegate.policy.model import Decision, Outcome
+from tidegate.scanners.evidence import Evidence, Verdict
+from tidegate.scanners.interface import Finding, Unread
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactReport:
+    """What is said about one artifact. `path` is as the caller gave it, `digest` None on error.
+
+    `outcome` is what the policy came to, `enforced` whether it holds anything. Without a
+    decision, which only an error can cause, the artifact is inconclusive and quarantined.
+    """
+
+    path: str
+    digest: str | None
+    verdict: str
+    outcome: Outcome
+    enforced: bool
+    findings: tuple[Finding, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    decision: Decision | None = None
+    error: TidegateError | None = None
+
+    @classmethod
+    def of(
+        cls,
+        path: str,
+        *,
+        evidence: Evidence | None = None,
+        decision: Decision | None = None,
+        error: TidegateError | None = None,
+    ) -> ArtifactReport:
+        """The report of one examination. Anything missing or contradictory is never a pass."""
+        if (
+            error is not None
+            or evidence is None
+            or decision is None
+            or decision.digest != evidence.digest
+        ):
+            reason = error.message if error is not None else "there is no evidence about it"
+            return cls(
+                path=path,
+                digest=None,
+                verdict=Verdict.INCONCLUSIVE.value,
+                outcome=Outcome.QUARANTINE,
+                enforced=True,
+                unread=(Unread("", reason),),
+                error=error,
+            )
+        return cls(
+            path=path,
+            digest=evidence.digest,
+            verdict=evidence.verdict.value,
+            outcome=decision.outcome,
+            enforced=decision.enforced,
+            findings=evidence.findings,
+            unread=evidence.unread,
+            decision=decision,
+        )
+
+    @property
+    def allowed(self) -> bool:
+        """True where nothing is held: the policy allows, or only records (audit mode)."""
+        return self.outcome is Outcome.ALLOW or not self.enforced
+
+    @property
+    def only_inconclusive(self) -> bool:
+        """True where it is held for want of evidence alone, not for anything that was found."""
+        if self.allowed:
+            return False
+        if self.decision is None:
+            return True
+        return all(reason.rule in {"UNREAD", "UNSCANNED"} for reason in self.decision.reasons)
+
+    def location(self, path: str) -> str:
+        """A path inside this artifact, as the caller would name it."""
+        return f"{self.path.rstrip('/')}/{path}" if path else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """One run over some artifacts, in the order in which they were given."""
+
+    ruleset: str
+    artifacts: tuple[ArtifactReport, ...]
+
+    @property
+    def audit(self) -> bool:
+        """True where something would be held, and is not because the policy only records."""
+        return any(
+            not entry.enforced and entry.outcome is not Outcome.ALLOW for entry in self.artifacts
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """0 nothing held, 1 held by policy, 3 held only for want of evidence."""
+        held = [entry for entry in self.artifacts if not entry.allowed]
+        if not held:
+            return 0
+        return 3 if all(entry.only_inconclusive for entry in held) else 1
+
+
+class ReportFormat(ABC):
+    """One way of writing a report down."""
+
+    name: str
+
+    @abstractmethod
+    def render(self, report: ScanReport) -> str:
+        """The whole report as text that ends in a newline and can go to a terminal as it is."""
