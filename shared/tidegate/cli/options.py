@@ -1,0 +1,79 @@
+"""Options that several commands share, so that they are called and explained the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from tidegate.gate import Gate
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+Option = Callable[[_Decorated], _Decorated]
+
+ACTIONS = ("register", "alias", "stage", "load", "deploy")
+
+
+def ledger_option(function: _Decorated) -> _Decorated:
+    """`--ledger URL`."""
+    return click.option(
+        "--ledger",
+        metavar="URL",
+        help="The ledger's SQLAlchemy URL. By default $TIDEGATE_LEDGER, or else a file of your "
+        "own. A password is better put into the variable, where no process list shows it.",
+    )(function)
+
+
+def policy_option(function: _Decorated) -> _Decorated:
+    """`--policy FILE|PROFILE`."""
+    return click.option(
+        "--policy",
+        metavar="FILE|PROFILE",
+        help="A policy file, or one of the profiles standard, strict, audit. By default "
+        "$TIDEGATE_POLICY, or else standard.",
+    )(function)
+
+
+def output_option(function: _Decorated) -> _Decorated:
+    """`--output FILE`."""
+    return click.option(
+        "-o", "--output", metavar="FILE", help="Write to this file instead of standard output."
+    )(function)
+
+
+def action_option(default: str) -> Option[Any]:
+    """`--action ACTION`."""
+    return click.option(
+        "--action",
+        type=click.Choice(ACTIONS),
+        default=default,
+        show_default=True,
+        help="What is about to be done with the artifact.",
+    )
+
+
+def format_option(*formats: str) -> Option[Any]:
+    """`--format FORMAT`, the first being the default."""
+    return click.option(
+        "-f",
+        "--format",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How to write it.",
+    )
+
+
+def ledger_url(given: str | None) -> str | None:
+    """The ledger's URL without the prefix that the same URL has in MLflow's settings."""
+    return given.removeprefix("tidegate+") if given is not None else None
+
+
+def open_gate(ledger: str | None, policy: str | None = None) -> Gate:
+    """The gate of these options, and of the environment where they say nothing."""
+    from tidegate.gate import Gate
+
+    return Gate.open(policy=policy, ledger=ledger_url(ledger))
