@@ -1,0 +1,50 @@
+"""Code that an artifact carries: named, never run, and held until somebody has looked at it.
+
+Python source, notebooks, compiled Python, scripts of other interpreters, native programs. What
+the code does is not judged here; that it is there is what a reviewer has to know.
+"""
+
+from __future__ import annotations
+
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.streams import read_exactly, shown
+
+_RULES = {
+    "python": ("CODE-PYTHON", "Python source"),
+    "notebook": ("CODE-PYTHON", "A notebook, whose cells are code"),
+    "bytecode": ("CODE-PYTHON", "Compiled Python"),
+    "script": ("CODE-SCRIPT", "A script"),
+    "native": ("CODE-NATIVE", "Native code"),
+}
+_NATIVE = (
+    (b"\x7fELF", "an ELF program or library (Linux)"),
+    (b"MZ", "a PE program or library (Windows)"),
+    (b"\xca\xfe\xba\xbe", "a Java class or a Mach-O library"),
+    (b"\0asm", "WebAssembly"),
+    (b"dex\n", "an Android program"),
+    (b"BC\xc0\xde", "LLVM bitcode"),
+    (b"!<arch>\n", "a static library"),
+)
+
+
+class CodeScanner(Scanner):
+    """Reports code of every kind."""
+
+    name = "code"
+    formats = frozenset(_RULES)
+
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
+        """One finding; `detail` is the kind, so that an approval covers no other."""
+        rule, what = _RULES[subject.format]
+        head = read_exactly(subject.stream, 256)
+        message = f"{what} is part of the artifact."
+        if subject.format == "native":
+            kind = next((k for magic, k in _NATIVE if head.startswith(magic)), "a Mach-O program")
+            if any(head.startswith(magic) for magic, _ in _NATIVE) or head[:1] in b"\xfe\xce\xcf":
+                message = f"The file is {kind}."
+            else:
+                message = "The file is named like a program or a library."
+        elif subject.format == "script" and head.startswith(b"#!"):
+            line = head.splitlines()[0].decode("utf-8", errors="replace")
+            message = f"The file is a script for {shown(line[2:].strip())}."
+        report.found(rule, subject, message)

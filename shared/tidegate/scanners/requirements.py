@@ -1,0 +1,96 @@
+"""Requirements files: whether anything is installed from elsewhere than the package index.
+
+The lines are taken as pip takes them: continued lines joined, comments dropped, options also in
+their abbreviated forms. Which packages and versions they name is the dependency check's matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.streams import shown
+from tidegate.scanners.text import read_text
+
+_LONG = (
+    "--index-url", "--pypi-url", "--extra-index-url", "--find-links", "--editable",
+    "--trusted-host",
+)  # fmt: skip
+_INCLUDING = ("--requirement", "--constraint")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/|(?:^|[\s@])(?:file|git|hg|svn|bzr)[+:]")
+_ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tar\.gz|tgz|tar\.bz2|tbz|tar\.xz|txz)(?:[\s;\[#]|$)", re.I)
+_LOCAL = re.compile(r"^(?:[./~\\]|[a-zA-Z]:[\\/])|^[^\s;=<>!~\[@]*[/\\]")
+
+
+class RequirementsScanner(Scanner):
+    """Reads pip's requirements files."""
+
+    name = "requirements"
+    formats = frozenset({"requirements"})
+
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
+        """Report each line that points elsewhere."""
+        text = read_text(subject, report)
+        if text is not None:
+            report_elsewhere(text.splitlines(), subject, report)
+
+
+def report_elsewhere(lines: list[str], subject: Subject, report: Report) -> None:
+    """A finding for each line that points away from the package index."""
+    for number, line in _logical_lines(lines):
+        if (why := elsewhere(line)) is not None:
+            report.found(
+                "REQUIREMENTS-ELSEWHERE",
+                subject,
+                f"Line {number} {why}: {shown(line)}",
+                detail=shown(line, 200),
+            )
+
+
+def _logical_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Each line with its number, continued ones as one, without comments."""
+    pending, first = "", 0
+    for number, line in enumerate(lines, 1):
+        first = first or number
+        if line.endswith("\\") and not line.lstrip().startswith("#"):
+            pending += line[:-1]
+            continue
+        whole = re.sub(r"(^|\s+)#.*$", "", pending + line).strip()
+        if whole:
+            yield first, whole
+        pending, first = "", 0
+    if pending.strip():
+        yield first, pending.strip()
+
+
+def elsewhere(line: str) -> str | None:
+    """How the requirement line points away from the package index, or None where it does not."""
+    words = line.replace("'", "").replace('"', "").split()
+    for position, word in enumerate(words):
+        name, _, value = word.partition("=")
+        if name.startswith("--") and len(name) > 3:
+            following = value or (words[position + 1] if position + 1 < len(words) else "")
+            if any(option.startswith(name) for option in _LONG):
+                return "names another place to install from"
+            if any(option.startswith(name) for option in _INCLUDING) and _leads_out(following):
+                return "includes a file from elsewhere"
+        elif re.match(r"-[ief]", word):
+            return "names another place to install from"
+        elif re.match(r"-[rc]", word):
+            following = word[2:] or (words[position + 1] if position + 1 < len(words) else "")
+            if _leads_out(following.lstrip("=")):
+                return "includes a file from elsewhere"
+    if line.startswith("-"):
+        return None
+    spec = re.split(r"\s+--", line.split(";", 1)[0], maxsplit=1)[0].strip()
+    if _URL.search(line) or re.search(r"(?<![<>=!~])@", spec):
+        return "installs from an address"
+    if _LOCAL.match(spec) or _ARCHIVE.search(spec):
+        return "installs a local file or folder"
+    return None
+
+
+def _leads_out(path: str) -> bool:
+    plain = path.replace("\\", "/")
+    return "$" in plain or ":" in plain or plain.startswith(("/", "~")) or ".." in plain.split("/")

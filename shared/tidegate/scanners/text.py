@@ -1,0 +1,86 @@
+"""Plain text: read to its end, so that nothing else hides behind a harmless start.
+
+Text does nothing by itself. What may turn it into more is looked for here: bytes that are no
+text after all, and YAML tags that build Python objects, under whatever name the file goes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from tidegate.artifact.formats import is_text
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject, iter_stream
+from tidegate.scanners.streams import read_exactly
+
+MAX_TEXT = 16 << 20
+"""The largest text that is read as a whole, for a dialect that needs it."""
+
+_TAG_HINT = re.compile(rb"python/|%TAG|yaml\.org")
+_OVERLAP = 16
+# The marks of UTF-32 begin like those of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+class TextScanner(Scanner):
+    """Reads text and JSON."""
+
+    name = "text"
+    formats = frozenset({"text", "json"})
+
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
+        """Check every byte, then look for YAML tags where something looks like one."""
+        position, hinted, before = 0, False, b""
+        wide = read_exactly(subject.stream, 4).startswith(tuple(mark for mark, _ in _MARKS))
+        subject.stream.seek(0)
+        if wide:
+            _scan_wide(subject, report)
+            return
+        for chunk in iter_stream(subject.stream):
+            if not is_text(chunk, whole=False):
+                report.unread(
+                    subject, f"begins as text, and is none somewhere after byte {position}"
+                )
+                return
+            hinted = hinted or _TAG_HINT.search(before + chunk) is not None
+            before = chunk[-_OVERLAP:]
+            position += len(chunk)
+        if hinted:
+            from tidegate.scanners.yaml_text.scanner import report_tags
+
+            report_tags(subject, report, named=False)
+
+
+def _scan_wide(subject: Subject, report: Report) -> None:
+    data = read_exactly(subject.stream, MAX_TEXT + 1)
+    if len(data) > MAX_TEXT:
+        report.unread(subject, f"a UTF-16 or UTF-32 text larger than {MAX_TEXT >> 20} MiB")
+    elif not is_text(data, whole=True):
+        report.unread(subject, "begins as text, and is none further on")
+    elif _TAG_HINT.search(data.replace(b"\0", b"")):
+        from tidegate.scanners.yaml_text.scanner import report_tags
+
+        report_tags(subject, report, named=False)
+
+
+def read_text(subject: Subject, report: Report, limit: int = MAX_TEXT) -> str | None:
+    """The whole subject as text, or None after saying why it was not read.
+
+    The text is UTF-8, or what its mark at the start says, as YAML and pip take it.
+    """
+    subject.stream.seek(0)
+    data = read_exactly(subject.stream, limit + 1)
+    if len(data) > limit:
+        report.unread(subject, f"larger than the {limit} bytes that are read as one text")
+        return None
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8-sig")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        report.unread(subject, f"no {encoding} text: {error.reason} at byte {error.start}")
+        return None

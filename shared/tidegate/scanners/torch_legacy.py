@@ -1,0 +1,96 @@
+"""torch's file format before 1.6: five pickles one after another, then the storages' bytes.
+
+The first two pickles are numbers (a magic one and the version), the third a small dict, the
+fourth the object, the fifth the storages' keys. What follows is raw, so only the pickles may be
+read as pickles. Where the five can't be told apart beyond doubt, the whole file is read as
+pickles: that finds too much rather than too little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tidegate.artifact.formats import TORCH_LEGACY_MAGIC
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.streams import window
+
+_PICKLES = 5
+_NAMES = ("magic number", "format version", "system information", "object", "storage keys")
+_HARMLESS = frozenset({"PROTO", "FRAME", "LONG1", "LONG4", "LONG", "STOP"})
+_MAX_OPCODES = 20_000_000
+
+
+class TorchLegacyScanner(Scanner):
+    """Reads torch files of the format before 1.6."""
+
+    name = "torch-legacy"
+    formats = frozenset({"torch-legacy"})
+
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
+        """Scan the pickles, then look at the start of what follows them."""
+        report.found(
+            "TORCH-LEGACY",
+            subject,
+            "The file is of torch's old format, which is several pickles one after another.",
+        )
+        bounds = _pickle_bounds(subject)
+        if bounds is None:
+            from tidegate.scanners.registry import scanner_named
+
+            subject.stream.seek(0)
+            scanner_named("pickle").scan(replace(subject, format="pickle"), report, dispatcher)
+            return
+        for name, start, end in zip(_NAMES[1:], bounds[:-1], bounds[1:], strict=True):
+            size = end - start
+            part = subject.inside(window(subject.stream, start, size), size, name, format="pickle")
+            dispatcher.dispatch(part, report)
+        size = subject.size - bounds[-1]
+        if size > 0:
+            from tidegate.scanners.raw import scan_raw
+
+            rest = subject.inside(window(subject.stream, bounds[-1], size), size, "storages")
+            scan_raw(rest, report, dispatcher)
+
+
+def _pickle_bounds(subject: Subject) -> tuple[int, ...] | None:
+    """Where the first five pickles end, or None where readers could differ about it."""
+    ends = []
+    at = 0
+    for number in range(_PICKLES):
+        end = _pickle_end(subject, at, magic=number == 0)
+        if end is None:
+            return None
+        ends.append(end)
+        at = end
+    return tuple(ends)
+
+
+def _pickle_end(subject: Subject, start: int, *, magic: bool) -> int | None:
+    """The offset after the STOP of the pickle at `start`.
+
+    A pickler closes its frame with the STOP; an unpickler that finds more in the frame skips it,
+    and would see the next pickle elsewhere than we do. So a frame must end where the pickle ends.
+    """
+    import pickletools
+
+    part = window(subject.stream, start, subject.size - start)
+    frame_end = 0
+    try:
+        for count, (opcode, argument, position) in enumerate(pickletools.genops(part)):
+            if position is None or count > _MAX_OPCODES:
+                return None
+            if magic and opcode.name not in _HARMLESS:
+                return None
+            if magic and opcode.name.startswith("LONG") and argument != TORCH_LEGACY_MAGIC:
+                return None
+            if opcode.name == "FRAME":
+                if position < frame_end:
+                    return None
+                frame_end = position + 9 + int(argument or 0)
+            elif opcode.name == "STOP":
+                if frame_end and position + 1 != frame_end:
+                    return None
+                return start + position + 1
+    except (ValueError, KeyError, IndexError, OverflowError, UnicodeError, EOFError):
+        return None
+    return None

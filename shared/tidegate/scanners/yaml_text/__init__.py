@@ -1,0 +1,1 @@
+"""YAML texts: tags that build Python objects, and the environments that MLflow writes."""

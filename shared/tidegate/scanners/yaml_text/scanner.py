@@ -1,0 +1,107 @@
+"""The YAML scanner: tags of Python objects, and what conda and MLflow environments install."""
+
+from __future__ import annotations
+
+import re
+
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.requirements import elsewhere, report_elsewhere
+from tidegate.scanners.streams import shown
+from tidegate.scanners.text import read_text
+from tidegate.scanners.yaml_text.tree import Mapping, Node, Scalar, Sequence, TreeError, read_tree
+
+_PYTHON_TAG = re.compile(r"python/|python2/|python3/|ruby/|java|^!?!?[a-z]+\.")
+_RAW_TAG = re.compile(r"(?:!!python|tag:yaml\.org,2002:python|!<[^>]*python)/")
+_ENVIRONMENTS = re.compile(r"(?:conda|conda_env|environment|python_env|env)\.ya?ml", re.IGNORECASE)
+_CHANNEL_FROM_ELSEWHERE = re.compile(r"://|^[./~\\]|^[a-zA-Z]:[\\/]")
+
+
+class YamlScanner(Scanner):
+    """Reads YAML files."""
+
+    name = "yaml"
+    formats = frozenset({"yaml"})
+
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
+        """Look for tags; in an environment file, for packages from elsewhere."""
+        text = report_tags(subject, report, named=True)
+        if text is not None and _ENVIRONMENTS.fullmatch(subject.name):
+            _scan_environment(text, subject, report)
+
+
+def report_tags(subject: Subject, report: Report, *, named: bool) -> str | None:
+    """Report each Python tag that a YAML parser would see; the text, where it could be read.
+
+    A file that goes by the name of YAML (`named`) is also held to be YAML: where it can't be
+    parsed it counts as unread, and a tag in the part that can't be parsed still counts.
+    """
+    import yaml
+
+    text = read_text(subject, report)
+    if text is None:
+        return None
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    seen = False
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            tag = getattr(event, "tag", None)
+            if isinstance(tag, str) and _PYTHON_TAG.search(tag):
+                seen = True
+                report.found(
+                    "YAML-TAG",
+                    subject,
+                    f"The tag {shown(tag)} builds an object when an unsafe loader reads it.",
+                    offset=event.start_mark.index if event.start_mark else None,
+                    detail=shown(tag, 200),
+                )
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if not named:
+            return text
+        problem = getattr(error, "problem", None) or type(error).__name__
+        report.unread(subject, f"named as YAML, and is none: {shown(str(problem))}")
+        if not seen and (raw := _RAW_TAG.search(text)) is not None:
+            report.found(
+                "YAML-TAG",
+                subject,
+                "A tag that builds Python objects stands in a file that is no valid YAML.",
+                offset=raw.start(),
+            )
+        return None
+    return text
+
+
+def _scan_environment(text: str, subject: Subject, report: Report) -> None:
+    try:
+        root = read_tree(text)
+    except TreeError as problem:
+        report.unread(subject, f"no plain environment file: {problem}")
+        return
+    if not isinstance(root, Mapping):
+        return
+    for key in ("channels", "dependencies", "build_dependencies"):
+        entries = root.get(key)
+        for entry in entries.items if isinstance(entries, Sequence) else ():
+            _check_entry(key, entry, subject, report)
+
+
+def _check_entry(key: str, entry: Node, subject: Subject, report: Report) -> None:
+    if isinstance(entry, Mapping):
+        for inner in entry.items.values():
+            lines = [
+                item.text
+                for item in (inner.items if isinstance(inner, Sequence) else ())
+                if isinstance(item, Scalar)
+            ]
+            report_elsewhere(lines, subject, report)
+    elif isinstance(entry, Scalar):
+        if key == "channels":
+            away = _CHANNEL_FROM_ELSEWHERE.search(entry.text) is not None
+        else:
+            away = elsewhere(entry.text.split("::", 1)[-1]) is not None or "://" in entry.text
+        if away:
+            report.found(
+                "REQUIREMENTS-ELSEWHERE",
+                subject,
+                f"The entry under {key} points away from the package index: {shown(entry.text)}",
+                detail=shown(entry.text, 200),
+            )

@@ -1,0 +1,131 @@
+"""The zip scanner: structure, names, and every member by its own format."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.streams import read_exactly, window
+from tidegate.scanners.zip.directory import Archive, Gap, Member, read_archive
+from tidegate.scanners.zip.members import label, open_member, report_structure
+from tidegate.scanners.zip.torch import TorchLayout, torch_layout
+
+_UNIX = 3
+_MAX_GAPS = 64
+
+
+class ZipScanner(Scanner):
+    """Reads zip archives and what is kept in them: torch's files, skops' files, npz, any other."""
+
+    name = "zip"
+    formats = frozenset({"zip", "torch-zip", "skops", "npz"})
+
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
+        """Check the structure, then hand on every member, and the bytes between them."""
+        budget = dispatcher.budget
+        room = budget.limits.max_members - budget.members
+        archive = read_archive(subject.stream, subject.size, max(0, room))
+        report_structure(archive, subject, report)
+        _check_names(archive, subject, report)
+        torch = torch_layout(archive.members)
+        if torch is not None and torch.scripted:
+            report.found(
+                "TORCH-SCRIPT",
+                subject,
+                "The archive carries TorchScript code, which torch runs when the model is used.",
+            )
+        raw = _skops_members(archive, subject, report, dispatcher)
+        for member in archive.members:
+            if not budget.take_member():
+                report.unread(subject, f"more than {budget.limits.max_members} members in all")
+                return
+            _scan_member(member, subject, report, dispatcher, torch, raw)
+        _scan_gaps(archive.gaps, subject, report, dispatcher)
+
+
+def _check_names(archive: Archive, subject: Subject, report: Report) -> None:
+    seen: dict[str, str] = {}
+    for member in archive.members:
+        part = subject.inside(subject.stream, 0, label(member.name))
+        name = member.name.replace("\\", "/")
+        parts = name.split("/")
+        if name.startswith("/") or ".." in parts or (len(parts[0]) == 2 and parts[0][1] == ":"):
+            report.found("ZIP-PATH", part, "The member's name leads out of the archive's folder.")
+        if member.creator == _UNIX:
+            kind = stat.S_IFMT(member.attributes >> 16)
+            if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+                report.found("ZIP-PATH", part, "The member is a link or a special file.")
+        # torch looks members up without regard to case, and some file systems do.
+        key = "/".join(piece for piece in name.casefold().split("/") if piece not in {"", "."})
+        if key not in seen:
+            seen[key] = member.name
+            continue
+        same = seen[key] == member.name
+        how = "the same name as another one" if same else "nearly the same name as another one"
+        report.found("ZIP-DUPLICATE", part, f"The member at byte {member.header} has {how}.")
+
+
+def _skops_members(
+    archive: Archive, subject: Subject, report: Report, dispatcher: Dispatcher
+) -> Mapping[str, str]:
+    """Read the archive as skops where it is one; the members that skops takes as raw bytes."""
+    schemas = [member for member in archive.members if member.name == "schema.json"]
+    if not schemas:
+        return {}
+    from tidegate.scanners.skops.scanner import scan_schema
+
+    names = frozenset(member.name for member in archive.members)
+    raw: dict[str, str] = {}
+    for member in schemas:
+        # The member pass checks its sizes and checksum; a second report would say the same.
+        opened = open_member(subject, member, Report(report.limits), dispatcher)
+        if opened is None:
+            continue
+        stream, size = opened
+        raw.update(scan_schema(stream, size, subject, names, report))
+    return raw
+
+
+def _scan_member(
+    member: Member,
+    subject: Subject,
+    report: Report,
+    dispatcher: Dispatcher,
+    torch: TorchLayout | None,
+    raw: Mapping[str, str],
+) -> None:
+    opened = open_member(subject, member, report, dispatcher)
+    if opened is None:
+        return
+    stream, size = opened
+    part = subject.inside(stream, size, label(member.name))
+    if member.is_folder:
+        if size == 0:
+            return
+        report.found("ZIP-MALFORMED", part, "A folder's entry has content.")
+    if (torch is not None and torch.is_storage(member.name)) or member.name in raw:
+        from tidegate.scanners.raw import scan_raw
+
+        scan_raw(part, report, dispatcher)
+        return
+    if torch is not None and torch.is_program(member.name):
+        from tidegate.scanners.zip.exported import check_program
+
+        check_program(part, report)
+    if torch is not None and torch.is_pickle(member.name):
+        part = subject.inside(stream, size, label(member.name), format="pickle")
+    dispatcher.dispatch(part, report)
+
+
+def _scan_gaps(gaps: list[Gap], subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
+    """Whoever hides bytes between the members may have a way to reach them."""
+    for gap in gaps[:_MAX_GAPS]:
+        stream = window(subject.stream, gap.start, gap.size)
+        if not any(read_exactly(stream, min(gap.size, 1 << 16))) and gap.size <= 1 << 16:
+            continue
+        stream.seek(0)
+        part = subject.inside(stream, gap.size, f"bytes@{gap.start}")
+        dispatcher.dispatch(part, report)
+    if len(gaps) > _MAX_GAPS:
+        report.unread(subject, f"{len(gaps) - _MAX_GAPS} more stretches outside the members")

@@ -1,0 +1,213 @@
+"""Torch's files: archives, TorchScript, the old format; written by hand, and by torch if there."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import struct
+
+import pytest
+from samples.archives import HARMFUL_PICKLE, plain_zip
+from samples.scanned import assert_clean, grave_rules_of, rules_of, scanned
+from samples.tensors import torch_legacy, torch_pickle, torch_zip
+
+FLOATS = struct.pack("<4f", 0.5, -1.5, 3.25, 1e-3)
+
+
+def only_light(report) -> bool:
+    """Nothing that a standard policy would hold."""
+    return not grave_rules_of(report) and not report.unread_parts
+
+
+def test_an_honest_archive_is_read_in_full():
+    report = scanned(torch_zip(torch_pickle(2), [FLOATS, FLOATS]), "model.pt")
+    assert only_light(report), (report.findings, report.unread_parts)
+
+
+def test_a_harmful_data_pkl_is_found():
+    report = scanned(torch_zip(HARMFUL_PICKLE, [FLOATS]), "model.pt")
+    assert "PICKLE-EXEC" in grave_rules_of(report)
+
+
+@pytest.mark.parametrize(
+    "name", ["archive/extra.pkl", "archive/data/0.pkl", "elsewhere/x", "z.bin"]
+)
+def test_a_harmful_pickle_beside_data_pkl_is_found(name):
+    report = scanned(torch_zip(torch_pickle(), [FLOATS], {name: HARMFUL_PICKLE}), "model.pt")
+    assert "PICKLE-EXEC" in grave_rules_of(report)
+
+
+def test_a_storage_that_is_a_harmful_pickle_is_found():
+    report = scanned(torch_zip(torch_pickle(), [HARMFUL_PICKLE]), "model.pt")
+    assert "PICKLE-EXEC" in grave_rules_of(report)
+
+
+def test_a_storage_that_is_an_archive_with_a_harmful_pickle_is_found():
+    inner = torch_zip(HARMFUL_PICKLE, [])
+    report = scanned(torch_zip(torch_pickle(), [inner]), "model.pt")
+    assert "PICKLE-EXEC" in grave_rules_of(report)
+
+
+def test_a_storage_that_is_a_program_is_found():
+    report = scanned(torch_zip(torch_pickle(), [b"\x7fELF" + bytes(60)]), "model.pt")
+    assert "CODE-NATIVE" in grave_rules_of(report)
+
+
+@pytest.mark.parametrize("numbers", [b"N." + bytes(14), b"K\x01." + bytes(13), b"]." + FLOATS])
+def test_numbers_that_begin_like_a_pickle_are_no_finding(numbers):
+    report = scanned(torch_zip(torch_pickle(), [numbers]), "model.pt")
+    assert only_light(report), (report.findings, report.unread_parts)
+
+
+def test_raw_numbers_outside_a_torch_archive_are_unread():
+    assert scanned(plain_zip({"archive/data/0": FLOATS})).unread_parts
+
+
+def test_raw_numbers_outside_the_data_folder_are_unread():
+    report = scanned(torch_zip(torch_pickle(), [], {"archive/more/0": b"\x01\x02\x03\x04"}), "m.pt")
+    assert report.unread_parts
+
+
+def test_torchscript_is_found():
+    extra = {"archive/code/__torch__/m.py": b"def forward(self): return 1\n"}
+    report = scanned(torch_zip(torch_pickle(), [FLOATS], extra), "model.pt")
+    assert "TORCH-SCRIPT" in grave_rules_of(report)
+
+
+SPEC = '[1, {"type": "builtins.tuple", "context": "null", "children_spec": []}]'
+
+
+def exported(node=None, **changes) -> bytes:
+    """A program as torch.export saves it, with one node and the changes at its root."""
+    node = node or {"target": "torch.ops.aten.linear.default", "inputs": []}
+    program = {
+        "graph_module": {
+            "graph": {"nodes": [node]},
+            "module_call_graph": [{"signature": {"in_spec": SPEC, "out_spec": SPEC}}],
+        },
+        "guards_code": [],
+        **changes,
+    }
+    return plain_zip(
+        {
+            "model/models/model.json": json.dumps(program).encode(),
+            "model/data/weights/weight_0": FLOATS,
+            "model/archive_format": b"pt2",
+            "model/archive_version": b"0",
+        }
+    )
+
+
+def test_an_honest_exported_program_is_read_in_full():
+    assert_clean(scanned(exported(), "model.pt2"))
+    for text in ("2*s0 + Max(1, s77)", "Add(Integer(1), Symbol('s31', positive=True))"):
+        assert_clean(scanned(exported(size={"as_expr": {"expr_str": text}}), "model.pt2"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        exported({"target": "torch.hub.load"}),
+        exported({"target": "torch.serialization.os.system"}),
+        exported({"target": "torch.ops.load_library"}),
+        exported({"target": "torch.ops.aten.add.__class__"}),
+        exported({"target": "_operator.methodcaller"}),
+        exported({"target": "#anything"}),
+        exported(size={"expr_str": "__import__('os').system('true')"}),
+        exported(size={"expr_str": "eval(s0)"}),
+        exported(size={"expr_str": "s0.func"}),
+        exported(size={"expr_str": "Symbol('os.x', positive=True)"}),
+        exported(size={"expr_str": 3}),
+        exported(guards_code=["True"]),
+        exported(in_spec='[1, {"type": "my.Type", "context": "null", "children_spec": []}]'),
+        exported(
+            in_spec='[1, {"type": "builtins.dict", "children_spec": [],'
+            ' "context": "[{\\"__enum__\\": true, \\"fqn\\": \\"os:x\\"}]"}]'
+        ),
+        exported(out_spec="[1, {"),
+        plain_zip({"serialized_exported_program.json": b"{}", "version": b"1"}),
+    ],
+    ids=range(16),
+)
+def test_an_exported_program_that_evaluates_or_fetches_is_found(data):
+    assert "TORCH-SCRIPT" in grave_rules_of(scanned(data, "model.pt2"))
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_an_honest_old_file_is_read_in_full(protocol):
+    report = scanned(torch_legacy(torch_pickle(2), [FLOATS, FLOATS], protocol), "model.pth")
+    assert rules_of(report) <= {"TORCH-LEGACY", "PICKLE-PERSISTENT-ID"}, report.findings
+    assert not report.unread_parts
+
+
+def test_a_harmful_object_in_an_old_file_is_found():
+    report = scanned(torch_legacy(HARMFUL_PICKLE, [FLOATS]), "model.pth")
+    assert "PICKLE-EXEC" in grave_rules_of(report)
+
+
+@pytest.mark.parametrize("broken_at", [1, 2, 3, 4])
+def test_a_harmful_pickle_at_any_place_of_an_old_file_is_found(broken_at):
+    parts = [
+        pickle.dumps(0x1950A86A20F9469CFC6C, 2),
+        pickle.dumps(1001, 2),
+        pickle.dumps({}, 2),
+        torch_pickle(),
+        pickle.dumps(["0"], 2),
+    ]
+    parts[broken_at] = HARMFUL_PICKLE
+    report = scanned(b"".join([*parts, struct.pack("<q", 4), FLOATS]), "model.pth")
+    assert "PICKLE-EXEC" in grave_rules_of(report)
+
+
+def test_an_old_file_cut_inside_its_pickles_is_read_as_pickles():
+    whole = torch_legacy(HARMFUL_PICKLE + torch_pickle(), [])
+    for cut in (len(whole) - 20, len(whole) - 3):
+        assert "PICKLE-EXEC" in grave_rules_of(scanned(whole[:cut], "model.pth"))
+
+
+def test_a_frame_longer_than_its_pickle_can_not_hide_the_next_one():
+    """An unpickler skips to the end of the frame, and takes up the next pickle there."""
+    decoy = b"\x80\x02}." + b"\x80\x02]."
+    framed = b"\x80\x04\x95" + struct.pack("<Q", 2 + len(decoy)) + b"}." + decoy
+    data = (
+        pickle.dumps(0x1950A86A20F9469CFC6C, 2)
+        + pickle.dumps(1001, 2)
+        + framed
+        + HARMFUL_PICKLE
+        + pickle.dumps([], 2)
+    )
+    stream = io.BytesIO(data)
+    for _ in range(3):
+        pickle.load(stream)
+    assert stream.read().startswith(HARMFUL_PICKLE)
+    assert "PICKLE-EXEC" in grave_rules_of(scanned(data, "model.pth"))
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_what_torch_itself_writes_is_read_in_full(new_format):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    target = io.BytesIO()
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    state = {"model": model.state_dict(), "epoch": 3}
+    torch.save(state, target, _use_new_zipfile_serialization=new_format)
+    report = scanned(target.getvalue(), "model.pt")
+    assert only_light(report), (report.findings, report.unread_parts)
+
+
+def test_what_torch_itself_exports_is_read_in_full():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    target = io.BytesIO()
+    rows = torch.zeros(4, 3)
+    shapes = ({0: torch.export.Dim("batch")},)
+    program = torch.export.export(torch.nn.Linear(3, 2), (rows,), dynamic_shapes=shapes)
+    torch.export.save(program, target)
+    report = scanned(target.getvalue(), "model.pt2")
+    assert only_light(report), (report.findings, report.unread_parts)
+
+
+def test_a_clean_report_has_no_low_findings_beyond_torchs_own():
+    report = scanned(torch_zip(torch_pickle(), [FLOATS]), "model.pt")
+    assert rules_of(report) <= {"PICKLE-PERSISTENT-ID"}
+    with pytest.raises(AssertionError):
+        assert_clean(scanned(torch_zip(HARMFUL_PICKLE, []), "model.pt"))
