@@ -50,7 +50,7 @@ def on_disk(uri: str) -> Iterator[Path]:
             downloaded = repository.download_artifacts(path, dst_path=folder)
         except FileNotFoundError as error:
             raise ArtifactMissingError(f"there is no model at {uri!r}") from error
-        except Exception as error:  # noqa: BLE001 - each store's client raises its own kinds
+        except Exception as error:  # each store's client raises its own kinds
             raise ArtifactUnreadableError(
                 f"the model at {uri!r} can't be downloaded for its scan: {error}",
                 remedy="check that the server may read the artifact store",

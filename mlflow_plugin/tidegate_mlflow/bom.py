@@ -10,7 +10,6 @@ registration; and what is written down has passed the strict validator.
 from __future__ import annotations
 
 import logging
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,14 +30,12 @@ _BASE_MODEL_PARAMS = ("base_model", "base_model_name", "pretrained_model_name_or
 
 
 def preload() -> None:
-    """Load the validator in the background, so that the first registration need not wait."""
-    threading.Thread(target=_load, name="tidegate-sbom", daemon=True).start()
+    """Load the validator now, so that the first registration need not wait for it.
 
-
-def _load() -> None:
-    from tidegate.sbom.check import warm_up
-
-    warm_up()
+    Not in a thread: MLflow guards imports with a lock of its own, and two threads that import
+    at the same time can then wait for each other for ever.
+    """
+    build_bom(BomInput("warm-up", "0", Manifest("folder", ()), datetime.now(UTC)))
 
 
 def bill_of_materials(row: VersionRow, manifest: Manifest, model: Path) -> str | None:

@@ -16,7 +16,7 @@ are left to MLflow, and nothing is answered by a 5xx.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlparse
 
 from mlflow.entities.model_registry import ModelVersion
@@ -38,14 +38,12 @@ from tidegate_mlflow import answers, artifacts, bom, host, reserved
 from tidegate_mlflow.answers import gated
 from tidegate_mlflow.versions import FAILED, PENDING, READY, VersionRow, gate_inserts, inserting
 
-if TYPE_CHECKING:
-    _Store = host.SqlAlchemyStore
-else:
-    _Store = object
-
 _log = logging.getLogger(__name__)
 
 _MESSAGE_LIMIT = 500
+
+# The methods below call `super()` for MLflow's own, with whichever store stands behind them.
+_Store: Any = object
 
 
 class _GatedMethods(_Store):
@@ -54,9 +52,10 @@ class _GatedMethods(_Store):
     def __init__(self, db_uri: str, read_db_uri: str | None = None) -> None:
         super().__init__(db_uri, read_db_uri=read_db_uri)
         gate_inserts(self.engine)
-        configured = read_settings().ledger
-        self._shares_database = configured is None
-        self.gate = Gate.open(ledger=configured or Ledger.on_engine(self.engine), keep_spare=True)
+        settings = read_settings()
+        self._shares_database = settings.ledger is None
+        ledger = Ledger.on_engine(self.engine) if self._shares_database else settings.ledger_url()
+        self.gate = Gate.open(ledger=ledger, keep_spare=True)
         self.gate.engine.prepare()
         bom.preload()
         if self.gate.policy.mode is Mode.AUDIT:
@@ -359,16 +358,14 @@ class GatedWorkspaceStore(_GatedMethods, host.WorkspaceAwareSqlAlchemyStore):
     """The gated registry of a server with workspaces."""
 
 
-def make_store(store_uri: str, tracking_uri: str | None = None) -> GatedStore | GatedWorkspaceStore:
-    """The store for a URI such as "tidegate+postgresql://…"; MLflow calls this by entry point.
+def open_store(database: str) -> GatedStore | GatedWorkspaceStore:
+    """The gated registry on a database, with workspaces where the server keeps them apart.
 
     Args:
-        store_uri: the registry's SQLAlchemy URL with "tidegate+" before it.
-        tracking_uri: part of MLflow's call; the store needs none.
+        database: a SQLAlchemy URL, without our prefix.
     """
-    del tracking_uri
     kind = GatedWorkspaceStore if host.workspaces_enabled() else GatedStore
-    return kind(store_uri.removeprefix("tidegate+"), read_db_uri=host.read_replica_uri())
+    return kind(database, read_db_uri=host.read_replica_uri())
 
 
 def _refuse_unfinished(row: VersionRow, manifest: Manifest) -> None:

@@ -244,7 +244,8 @@ class Gate:
         """Hash the bytes again and decide by the evidence on record; never scans.
 
         A decision that is the same as the last one on record for this digest, action and subject
-        is that one; only a new one is written. Where `expected` names the digest that the subject
+        is that one; only a new one is written, and none about bytes that nobody has scanned: there
+        is nothing in it to review. Without a `subject`, the one last on record counts. Where `expected` names the digest that the subject
         should have, other bytes are denied, however clean they are.
 
         Raises:
@@ -252,6 +253,7 @@ class Gate:
             OperatorError: the ledger can't be read or written.
         """
         manifest = read_manifest(path, memory=self._hashes)
+        subject = subject or self._subject_of(manifest.digest)
         return self._stand(manifest.digest, manifest, action, subject, actor, expected)
 
     def standing_of(
@@ -263,9 +265,7 @@ class Gate:
             RecordNotFoundError: nothing is on record under the reference.
         """
         digest = self.ledger.resolve(reference)
-        if not subject:
-            last = self.ledger.latest_decision(digest)
-            subject = last.subject if last else ""
+        subject = subject or self._subject_of(digest)
         return self._stand(digest, None, action, subject, None)
 
     def held(self, *, limit: int = 100) -> tuple[Held, ...]:
@@ -414,6 +414,8 @@ class Gate:
         last = self.ledger.latest_decision(digest, action=action, subject=subject)
         if last is not None and _same_grounds(last, decision):
             return last
+        if evidence is None and last is None:
+            return decision
         if manifest is None:
             try:
                 manifest = self.ledger.manifest(digest)

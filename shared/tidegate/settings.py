@@ -46,7 +46,8 @@ class Settings(BaseSettings):
     def ledger_url(self) -> str:
         """The ledger's URL: the one that is set, or the user's own SQLite file."""
         if self.ledger:
-            return self.ledger
+            # People copy the URI that they gave to MLflow.
+            return self.ledger.removeprefix("tidegate+")
         import platformdirs
 
         return f"sqlite:///{Path(platformdirs.user_data_dir('tidegate')) / 'ledger.db'}"

@@ -128,8 +128,8 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One ground of a decision. `rule` is a rule id, or a word in capitals for other grounds
-    (UNSCANNED, UNREAD, REJECTED, CHANGED). `covered_by` names the waiver or review that outweighs it.
+    """One ground of a decision. `rule` is a rule id, or a word in capitals for another ground
+    (UNSCANNED, UNREAD, REJECTED, CHANGED). `covered_by` names who or what outweighs it.
     """
 
     rule: str

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import tidegate
 from tidegate.artifact.manifest import Manifest
 from tidegate.artifact.source import LocalSource, SourceFile
 from tidegate.scanners.evidence import Evidence
@@ -88,7 +87,7 @@ class ScanEngine:
                 (file.path, "+".join(result.formats) or "unknown")
                 for file, result in zip(files, run.results, strict=True)
             ),
-            tools=(("tidegate", tidegate.__version__), *tools),
+            tools=tools,
         )
 
 

@@ -33,7 +33,7 @@ from tidegate.scanners.worker import EXIT_MEMORY, EXIT_TRIPPED
 _START_SECONDS = 60.0
 _CODE_ROOT = str(Path(__file__).resolve().parents[2])
 _BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from tidegate.scanners.worker import main; main()"
+    "import sys; sys.path.append(sys.argv[1]); from tidegate.scanners.worker import main; main()"
 )
 
 

@@ -147,7 +147,7 @@ def test_an_empty_folder_says_so_also_when_it_holds_empty_folders(tmp_path: Path
 @pytest.mark.parametrize("target", ["MLmodel", "/etc/hostname", ".", "data", "nowhere", "loop"])
 def test_links_are_refused_wherever_they_lead(model: Path, target: str) -> None:
     (model / "loop").symlink_to(target)
-    with pytest.raises(ArtifactUnreadableError, match="'loop'.* is a symbolic link") as caught:
+    with pytest.raises(ArtifactUnreadableError, match=r"'loop'.* is a symbolic link") as caught:
         read_manifest(model)
     assert caught.value.remedy is not None
 

@@ -1,0 +1,84 @@
+"""What we use of MLflow beyond its public API is there, and stands in one module."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import tidegate_mlflow
+
+HOME = Path(tidegate_mlflow.__file__).parent
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_is_servable_proxied_run_artifact_root",
+        "_get_proxied_run_artifact_destination_path",
+        "_get_workspace_scoped_repo_path_if_enabled",
+        "_get_artifact_repo_mlflow_artifacts",
+    ],
+)
+def test_the_servers_artifact_functions_are_where_we_expect_them(name: str) -> None:
+    from mlflow.server import handlers
+
+    assert callable(getattr(handlers, name))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_get_sql_model_version",
+        "create_model_version",
+        "get_model_version_download_uri",
+        "set_registered_model_alias",
+        "transition_model_version_stage",
+        "search_model_versions",
+        "get_model_version",
+    ],
+)
+def test_the_stores_methods_are_where_we_override_them(name: str) -> None:
+    from tidegate_mlflow import host
+
+    assert callable(getattr(host.SqlAlchemyStore, name))
+    assert issubclass(host.WorkspaceAwareSqlAlchemyStore, host.SqlAlchemyStore)
+
+
+def test_prompts_are_still_told_by_their_placeholders() -> None:
+    from tidegate_mlflow import host
+
+    assert "dummy-source" in host.PROMPT_SOURCES
+    assert host.PROMPT_TAG == "mlflow.prompt.is_prompt"
+
+
+def test_no_other_module_imports_private_names_of_mlflow() -> None:
+    found = []
+    for path in HOME.glob("*.py"):
+        if path.name == "host.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mlflow"):
+                private = [a.name for a in node.names if a.name.startswith("_")]
+                if private or ".server" in (node.module or "") or "._" in (node.module or ""):
+                    found.append((path.name, node.module, private))
+    assert found == []
+
+
+def test_loading_the_plugin_loads_no_mlflow() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, tidegate_mlflow.plugin; print([m for m in sys.modules if m == 'mlflow'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql", "mysql", "mssql"])
+def test_each_form_of_a_driver_is_declared(database: str) -> None:
+    from importlib.metadata import entry_points
+
+    declared = {point.name for point in entry_points(group="mlflow.model_registry_store")}
+    assert f"tidegate+{database}" in declared
+    assert any(name.startswith(f"tidegate+{database}+") for name in declared)

@@ -1,0 +1,101 @@
+"""What a server does when the gate can't work: it says so and holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from samples.servers import mlflow_server
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("TIDEGATE_POLICY", "{folder}/tidegate.yaml", "line 2: hold_att"),
+        ("TIDEGATE_POLICY", "{folder}/nowhere.yaml", "can't be read"),
+        ("TIDEGATE_LEDGER", "postgresql+pg8000://nobody:secret@127.0.0.1:1/x", "127.0.0.1:1"),
+        ("TIDEGATE_SCAN_SECONDS", "soon", "TIDEGATE_SCAN_SECONDS"),
+    ],
+)
+def test_a_server_that_can_not_decide_does_not_start_and_says_why(
+    tmp_path: Path, setting: str, value: str, told: str
+) -> None:
+    (tmp_path / "tidegate.yaml").write_text("schema: 1\nhold_att: low\n")
+    extra = {setting: value.format(folder=tmp_path)}
+    with (
+        pytest.raises(RuntimeError) as caught,
+        mlflow_server(tmp_path, f"sqlite:///{tmp_path}/mlflow.db", extra=extra),
+    ):
+        pytest.fail("the server started")
+    assert told in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_ledger_that_goes_away_holds_with_a_reason_and_comes_back(
+    tmp_path: Path, models: dict[str, Path]
+) -> None:
+    ledger = tmp_path / "ledger.db"
+    extra = {"TIDEGATE_LEDGER": f"sqlite:///{ledger}"}
+    with mlflow_server(tmp_path, f"sqlite:///{tmp_path}/mlflow.db", extra=extra) as server:
+        client = MlflowClient(server.address, server.address)
+        before = _register(client, "before", models["clean"])
+        assert before.status == "READY"
+        ledger.rename(tmp_path / "away.db")
+        ledger.write_bytes(b"no database at all" * 100)
+        from mlflow.exceptions import RestException
+
+        with pytest.raises(RestException) as caught:
+            client.get_model_version_download_uri("before", "1")
+        assert caught.value.get_http_status_code() in {400, 403, 409}
+        assert "ledger" in str(caught.value)
+        with pytest.raises(RestException, match="ledger"):
+            _register(client, "during", models["clean"])
+        (tmp_path / "away.db").rename(ledger)
+        assert client.get_model_version_download_uri("before", "1")
+
+
+@pytest.mark.slow
+def test_versions_from_before_the_gate_are_scanned_when_they_are_first_used(
+    tmp_path: Path, models: dict[str, Path]
+) -> None:
+    from mlflow.exceptions import RestException
+
+    database = f"sqlite:///{tmp_path}/mlflow.db"
+    with mlflow_server(tmp_path, database, gated=False) as server:
+        client = MlflowClient(server.address, server.address)
+        for name, kind in (("old", "clean"), ("bad", "hostile")):
+            assert _register(client, name, models[kind]).status == "READY"
+    with mlflow_server(tmp_path, database) as server:
+        client = MlflowClient(server.address, server.address)
+        assert client.get_model_version_download_uri("old", "1")
+        with pytest.raises(RestException, match="PICKLE-EXEC"):
+            client.get_model_version_download_uri("bad", "1")
+        assert client.get_model_version("bad", "1").status == "FAILED_REGISTRATION"
+
+
+@pytest.mark.slow
+def test_audit_mode_lets_pass_and_says_what_it_would_have_held(
+    tmp_path: Path, models: dict[str, Path]
+) -> None:
+    database = f"sqlite:///{tmp_path}/mlflow.db"
+    with mlflow_server(tmp_path, database, extra={"TIDEGATE_POLICY": "audit"}) as server:
+        client = MlflowClient(server.address, server.address)
+        version = _register(client, "hostile", models["hostile"])
+        assert version.status == "READY"
+        assert "audit mode" in version.status_message
+        assert "PICKLE-EXEC" in version.status_message
+        assert client.get_model_version_download_uri("hostile", "1")
+        assert "audit mode" in server.log()
+
+
+def _register(client: MlflowClient, name: str, folder: Path) -> Any:
+    run = client.create_run("0")
+    client.log_artifacts(run.info.run_id, str(folder), "model")
+    client.create_registered_model(name)
+    return client.create_model_version(
+        name, f"{run.info.artifact_uri}/model", run.info.run_id, await_creation_for=0
+    )

@@ -1,0 +1,179 @@
+"""What a user with ordinary rights may try against the registry, and what he gets."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+import sqlalchemy
+
+FAILED = "FAILED_REGISTRATION"
+
+
+def test_bytes_exchanged_after_registration_are_refused_although_they_are_clean(
+    registry: Any, models: dict[str, Path], refused: Any
+) -> None:
+    version = registry.register(models["clean"])
+    folder = registry.bytes_of(version)
+    registry.register(models["clean-pickle"])
+    shutil.copy(models["clean-pickle"] / "model.pkl", folder / "model.skops")
+    message = refused(lambda: mlflow.sklearn.load_model(f"models:/{version.name}/1"))
+    assert "CHANGED" in message
+    refused(lambda: registry.client.set_registered_model_alias(version.name, "a", "1"))
+
+
+def test_a_file_added_after_registration_is_noticed(
+    registry: Any, models: dict[str, Path], refused: Any
+) -> None:
+    version = registry.register(models["clean"])
+    (registry.bytes_of(version) / "extra.txt").write_text("hello")
+    refused(lambda: registry.client.get_model_version_download_uri(version.name, "1"))
+
+
+def test_a_model_removed_after_registration_is_refused_with_a_reason(
+    registry: Any, models: dict[str, Path], refused: Any
+) -> None:
+    version = registry.register(models["clean"])
+    shutil.rmtree(registry.bytes_of(version))
+    assert "there is no model" in refused(
+        lambda: registry.client.get_model_version_download_uri(version.name, "1")
+    )
+
+
+def test_renaming_a_model_does_not_loosen_its_versions(
+    registry: Any, models: dict[str, Path], refused: Any
+) -> None:
+    version = registry.register(models["clean"])
+    new = f"{version.name}-renamed"
+    registry.client.rename_registered_model(version.name, new)
+    mlflow.sklearn.load_model(f"models:/{new}/1")
+    shutil.copy(models["clean-pickle"] / "model.pkl", registry.bytes_of(version) / "model.skops")
+    assert "CHANGED" in refused(lambda: mlflow.sklearn.load_model(f"models:/{new}/1"))
+
+
+def test_deleting_and_making_anew_inherits_nothing(
+    registry: Any, models: dict[str, Path], refused: Any
+) -> None:
+    version = registry.register(models["clean"])
+    registry.client.delete_registered_model(version.name)
+    registry.client.create_registered_model(version.name)
+    again = registry.register(models["hostile"], version.name)
+    assert (again.version, again.status) == (version.version, FAILED)
+    refused(lambda: mlflow.sklearn.load_model(f"models:/{version.name}/1"))
+
+
+def test_a_version_whose_scan_never_ended_is_refused(
+    registry: Any, models: dict[str, Path], refused: Any
+) -> None:
+    version = registry.register(models["clean"])
+    engine = sqlalchemy.create_engine(registry.server.database)
+    with engine.begin() as connection:
+        connection.execute(
+            sqlalchemy.text(
+                "UPDATE model_versions SET status = 'PENDING_REGISTRATION' WHERE name = :n"
+            ),
+            {"n": version.name},
+        )
+    engine.dispose()
+    assert "has not ended" in refused(
+        lambda: registry.client.get_model_version_download_uri(version.name, "1")
+    )
+
+
+@pytest.mark.parametrize("key", ["tidegate.verdict", "TIDEGATE.verdict", "tidegate."])
+def test_our_tags_can_be_neither_set_nor_deleted(
+    registry: Any, models: dict[str, Path], refused: Any, key: str
+) -> None:
+    version = registry.register(models["clean"])
+    client, name = registry.client, version.name
+    for attempt in (
+        lambda: client.set_model_version_tag(name, "1", key, "pass"),
+        lambda: client.delete_model_version_tag(name, "1", key),
+        lambda: client.set_registered_model_tag(name, key, "pass"),
+        lambda: client.delete_registered_model_tag(name, key),
+    ):
+        assert "kept by Tidegate" in refused(attempt)
+
+
+def test_our_tags_are_dropped_from_what_is_created_and_others_are_kept(
+    registry: Any, models: dict[str, Path]
+) -> None:
+    given = {"tidegate.verdict": "pass", "team": "fraud"}
+    version = registry.register(models["hostile"], tags=given)
+    assert version.status == FAILED
+    assert version.tags == {"team": "fraud"}
+    made = registry.client.create_registered_model(f"{version.name}-2", tags=given)
+    assert made.tags == {"team": "fraud"}
+
+
+def test_other_tags_work_as_ever(registry: Any, models: dict[str, Path]) -> None:
+    version = registry.register(models["clean"])
+    registry.client.set_model_version_tag(version.name, "1", "owner", "ada")
+    registry.client.set_registered_model_tag(version.name, "team", "fraud")
+    assert registry.client.get_model_version(version.name, "1").tags == {"owner": "ada"}
+    registry.client.delete_model_version_tag(version.name, "1", "owner")
+    assert registry.client.get_model_version(version.name, "1").tags == {}
+
+
+def test_a_model_can_not_be_dressed_up_as_a_prompt(registry: Any, models: dict[str, Path]) -> None:
+    version = registry.register(models["clean"])
+    name, tag = version.name, "mlflow.prompt.is_prompt"
+    for route, fields in (
+        ("model-versions/set-tag", {"name": name, "version": "1", "key": tag, "value": "true"}),
+        ("registered-models/set-tag", {"name": name, "key": tag, "value": "true"}),
+    ):
+        answer = registry.call("POST", route, **fields)
+        assert answer.status_code == 400, answer.text
+        assert "Tidegate" in answer.json()["message"]
+    assert registry.client.search_model_versions(f"name = '{name}'")
+
+
+def test_a_real_model_under_a_prompts_name_is_refused(
+    registry: Any, models: dict[str, Path]
+) -> None:
+    name = f"prompt-{registry.server.folder.name}"
+    mlflow.genai.register_prompt(name, "Say {{word}}.")
+    source = registry.upload(models["hostile"])
+    answer = registry.call("POST", "model-versions/create", name=name, source=source,
+                           run_id=source.split("/")[-3])  # fmt: skip
+    assert answer.status_code == 400
+    assert "prompt" in answer.json()["message"]
+
+
+def test_no_refusal_is_a_server_error(registry: Any, models: dict[str, Path]) -> None:
+    version = registry.register(models["hostile"])
+    name = version.name
+    answers = [
+        registry.call("GET", "model-versions/get-download-uri", name=name, version="1"),
+        registry.call("POST", "registered-models/alias", name=name, alias="a", version="1"),
+        registry.call(
+            "POST",
+            "model-versions/transition-stage",
+            name=name,
+            version="1",
+            stage="Production",
+            archive_existing_versions="false",
+        ),
+        registry.call("POST", "model-versions/create", name=name, source=f"models:/{name}/1"),
+        registry.call("POST", "model-versions/create", name=name, source="models:/m-nothing"),
+        registry.call("POST", "model-versions/create", name=name, source="models:/nobody/1"),
+        registry.call("POST", "model-versions/create", name=name, source="models:/nobody@x"),
+        registry.call("POST", "model-versions/create", name=name, source="mlflow-artifacts:/../.."),
+        registry.call("GET", "model-versions/get-download-uri", name=name, version="zero"),
+    ]
+    assert {answer.status_code // 100 for answer in answers} == {4}, [a.text for a in answers]
+    assert all(answer.json()["message"] for answer in answers)
+
+
+@pytest.mark.parametrize("source", ["s3://nowhere/x", "ftp://127.0.0.1:1/x", "hdfs://nowhere/x"])
+def test_a_source_that_the_server_can_not_read_is_never_ready(registry: Any, source: str) -> None:
+    answer = registry.call("POST", "model-versions/create", name=registry.name(), source=source)
+    if answer.status_code == 200:
+        version = answer.json()["model_version"]
+        assert version["status"] == FAILED
+        assert "Tidegate" in version["status_message"]
+    else:
+        assert answer.status_code // 100 == 4, answer.text
