@@ -71,9 +71,7 @@ class Demo:
             (who, what, then if as_expected else f"exit {done.returncode}", as_expected)
         )
         if not as_expected:
-            print(
-                f"  expected exit {expect}, got {done.returncode}; all of its output:\n{done.stdout}"
-            )
+            print(f"  exit {done.returncode}, not {expect}; all of its output:\n{done.stdout}")
         return done.stdout
 
     def scientist(self, step: str, what: str, *, expect: int, then: str) -> str:

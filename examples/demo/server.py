@@ -41,7 +41,12 @@ def running(folder: Path) -> Iterator[str]:
     """The server's address; it is stopped on leaving. Its output goes to server.log."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    environment = os.environ | {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        # The workers for MLflow's evaluation jobs, which the demo has none of.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             command(folder, port), stdout=log, stderr=log, env=environment, start_new_session=True

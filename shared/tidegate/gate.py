@@ -245,8 +245,9 @@ class Gate:
 
         A decision that is the same as the last one on record for this digest, action and subject
         is that one; only a new one is written, and none about bytes that nobody has scanned: there
-        is nothing in it to review. Without a `subject`, the one last on record counts. Where `expected` names the digest that the subject
-        should have, other bytes are denied, however clean they are.
+        is nothing in it to review. Without a `subject`, the one last on record counts. Where
+        `expected` names the digest that the subject should have, other bytes are denied, however
+        clean they are.
 
         Raises:
             ArtifactError: the bytes can't be read.

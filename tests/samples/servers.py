@@ -42,7 +42,13 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "TIDEGATE_"))}
     # MLflow switches checks on when it finds itself under test; a real server has them off.
     kept.pop("PYTEST_CURRENT_TEST", None)
-    return kept | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"} | dict(extra or {})
+    quiet = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        # The workers for MLflow's evaluation jobs: five processes that no test needs.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    return kept | quiet | dict(extra or {})
 
 
 def command(folder: Path, database: str, port: int, *, gated: bool, workers: int) -> list[str]:
