@@ -1,0 +1,254 @@
+"""What a call in a pickle comes to, as far as constants tell.
+
+The machine hands every REDUCE, NEWOBJ, INST and OBJ to `call`. Three things are done with it:
+the callable's use is recorded; what an allowed callable would itself make or call of its
+arguments is recorded too; and the well-known ways of hiding a callable behind another one
+(getattr, attrgetter, methodcaller, partial, import functions) are followed, so that a person
+reads what is really called. Following is a courtesy: such a pickle is held with or without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tidegate.scanners.callables import Standing, Use, judge
+from tidegate.scanners.pickle.opcodes import Number, Text
+from tidegate.scanners.pickle.source import Break
+from tidegate.scanners.pickle.trace import Trace
+from tidegate.scanners.pickle.values import (
+    Call,
+    Global,
+    Items,
+    Module,
+    Unknown,
+    Value,
+    new_call,
+    show,
+    show_args,
+    tuple_args,
+)
+
+_LATIN1 = frozenset({"latin1", "latin-1", "iso-8859-1"})
+_SEARCHED_VALUES = 200
+
+
+def call(trace: Trace, callee: Value, args: Value, offset: int, use: Use = Use.CALL) -> Value:
+    """Record that `callee` is called (or made) with `args`, and say what comes of it."""
+    if isinstance(callee, Global):
+        fetched = _allowed_attribute(trace, callee, args, offset)
+        if fetched is not None:
+            return fetched
+        trace.use(callee, use, args, offset)
+        _use_arguments(trace, callee, args, offset)
+        if use is Use.MAKE:
+            return new_call(callee, args, offset, made=True)
+        return _result(trace, callee, args, offset)
+    if callee is None or isinstance(
+        callee, bool | int | float | str | bytes | Text | Number | Items
+    ):
+        raise Break("a constant is called as if it were a function", offset)
+    _note_hidden(trace, callee, args, offset)
+    return new_call(callee, args, offset)
+
+
+def import_name(trace: Trace, module: str, name: str, offset: int) -> Global:
+    """`name` of `module`, recorded."""
+    found = Global(module, name, judge(module, name), offset)
+    trace.name(found)
+    return found
+
+
+def _use_arguments(trace: Trace, callee: Global, args: Value, offset: int) -> None:
+    """Record what the callable does with callables that it is given."""
+    judgement = callee.judgement
+    special = _SPECIAL.get(callee.path)
+    if special is not None:
+        special(trace, callee, args, offset)
+    elif judgement.gives is Use.MAKE:
+        _make_first(trace, callee, args, offset)
+    elif judgement.gives is not None:
+        for value in _known_arguments(trace, callee, args, offset):
+            if isinstance(value, Global):
+                trace.use(value, judgement.gives, args, offset, by=callee)
+    elif judgement.standing is Standing.DANGEROUS and judgement.reach == "indirect":
+        for value in _globals_in(args):
+            trace.use(value, Use.CALL, args, offset, by=callee)
+
+
+def _known_arguments(trace: Trace, callee: Global, args: Value, offset: int) -> list[Value]:
+    """The arguments; where one of them can't be known, that is held."""
+    values = tuple_args(args)
+    if values is None or any(isinstance(value, Unknown) for value in values):
+        _note_unknown(trace, callee, offset)
+    return values or []
+
+
+def _note_unknown(trace: Trace, callee: Global, offset: int) -> None:
+    trace.note(
+        "PICKLE-INDIRECT",
+        offset,
+        f"{callee.path} is called with a class that can't be known before loading.",
+        callee.path,
+    )
+
+
+def _make_first(trace: Trace, callee: Global, args: Value, offset: int) -> None:
+    """A function that makes an object of the class that is its first argument, by `__new__`."""
+    values = _known_arguments(trace, callee, args, offset)
+    for value in values:
+        if isinstance(value, Global):
+            trace.use(value, Use.MAKE, args, offset, by=callee)
+    if values and not isinstance(values[0], Global):
+        _note_unknown(trace, callee, offset)
+
+
+def _reconstructor(trace: Trace, callee: Global, args: Value, offset: int) -> None:
+    """copyreg._reconstructor(cls, base, state): base.__new__(cls, state), base.__init__(…)."""
+    _make_first(trace, callee, args, offset)
+    for value in (tuple_args(args) or [])[1:]:
+        if isinstance(value, Global) and value.path != "builtins.object":
+            trace.use(value, Use.CALL, args, offset, by=callee)
+
+
+def _encode(trace: Trace, callee: Global, args: Value, offset: int) -> None:
+    """_codecs.encode(text, codec): protocol 2 writes bytes so, always as latin1."""
+    values = tuple_args(args)
+    if values is None or len(values) != 2 or not _is_latin1(values[1]):
+        trace.note(
+            "PICKLE-UNLISTED-GLOBAL",
+            offset,
+            f"{_text(callee, args)} names a codec other than latin1; codecs are code that is"
+            " looked up by name.",
+            callee.path,
+        )
+
+
+def _is_latin1(value: Value) -> bool:
+    return isinstance(value, str) and value.lower() in _LATIN1
+
+
+_SPECIAL: dict[str, Callable[[Trace, Global, Value, int], None]] = {
+    "copyreg._reconstructor": _reconstructor,
+    "copyreg.__newobj__": _make_first,
+    "_codecs.encode": _encode,
+}
+
+
+def _result(trace: Trace, callee: Global, args: Value, offset: int) -> Value:
+    """The value of a call of a global, resolved where it is a constant."""
+    values = tuple_args(args)
+    first = values[0] if values else None
+    if callee.path in _IMPORTERS and isinstance(first, str):
+        return Module(first)
+    if callee.path == "builtins.getattr" and values and len(values) > 1:
+        return _attribute(trace, values[0], values[1], offset) or new_call(callee, args, offset)
+    if callee.path == "_codecs.encode" and values and len(values) == 2 and _is_latin1(values[1]):
+        return _encoded(first, callee, args, offset)
+    return new_call(callee, args, offset)
+
+
+_IMPORTERS = frozenset(
+    {
+        "builtins.__import__",
+        "importlib.import_module",
+        "importlib.__import__",
+        "importlib._bootstrap._gcd_import",
+        "cloudpickle.cloudpickle.subimport",
+        "dill._dill._import_module",
+    }
+)
+
+
+def _encoded(text: Value, callee: Global, args: Value, offset: int) -> Value:
+    if isinstance(text, str):
+        try:
+            return text.encode("latin-1")
+        except UnicodeEncodeError:
+            raise Break(
+                "a text is not of the latin1 codec that it is encoded with", offset
+            ) from None
+    return new_call(callee, args, offset)
+
+
+def _allowed_attribute(trace: Trace, callee: Global, args: Value, offset: int) -> Global | None:
+    """What getattr fetches, where that is an exact entry of an allow-list.
+
+    Pickles write ZoneInfo._unpickle so in every protocol.
+    """
+    values = tuple_args(args)
+    if callee.path != "builtins.getattr" or values is None or len(values) != 2:
+        return None
+    owner, name = values
+    if not isinstance(owner, Global) or not isinstance(name, str):
+        return None
+    if judge(owner.module, f"{owner.name}.{name}").standing is not Standing.ALLOWED:
+        return None
+    trace.excuse(callee)
+    return import_name(trace, owner.module, f"{owner.name}.{name}", offset)
+
+
+def _attribute(trace: Trace, owner: Value, name: Value, offset: int) -> Global | None:
+    """getattr(owner, name) where both are known."""
+    if not isinstance(name, str):
+        return None
+    if isinstance(owner, Module):
+        return import_name(trace, owner.name, name, offset)
+    if isinstance(owner, Global):
+        return import_name(trace, owner.module, f"{owner.name}.{name}", offset)
+    return None
+
+
+def _note_hidden(trace: Trace, callee: Value, args: Value, offset: int) -> None:
+    """Something computed is called: held, and followed where it is built of constants."""
+    trace.note(
+        "PICKLE-INDIRECT",
+        offset,
+        f"{show(callee)}{show_args(args)} calls something that is computed while loading.",
+        _innermost_path(callee),
+    )
+    target = _target(trace, callee, args, offset)
+    if target is not None:
+        trace.use(target, Use.CALL, args, offset, by=callee)
+    for value in _globals_in(args):
+        if value.judgement.standing is Standing.DANGEROUS:
+            trace.use(value, Use.CALL, args, offset, by=callee)
+
+
+def _target(trace: Trace, callee: Value, args: Value, offset: int) -> Global | None:
+    """What calling a partial, an attrgetter or a methodcaller really calls or fetches."""
+    if not isinstance(callee, Call) or not isinstance(callee.callee, Global):
+        return None
+    made = tuple_args(callee.args)
+    given = tuple_args(args)
+    if not made:
+        return None
+    kind = callee.callee.name
+    if kind in {"partial", "partialmethod"} and isinstance(made[0], Global):
+        return made[0]
+    if kind in {"attrgetter", "methodcaller"} and given:
+        return _attribute(trace, given[0], made[0], offset)
+    return None
+
+
+def _innermost_path(callee: Value) -> str | None:
+    while isinstance(callee, Call):
+        callee = callee.callee
+    return callee.path if isinstance(callee, Global) else None
+
+
+def _globals_in(value: Value) -> Iterator[Global]:
+    """The globals among a call's arguments, also inside containers and inner calls."""
+    waiting, seen = [value], 0
+    while waiting and seen < _SEARCHED_VALUES:
+        current = waiting.pop()
+        seen += 1
+        if isinstance(current, Global):
+            yield current
+        elif isinstance(current, Items):
+            waiting.extend(current.kept)
+        elif isinstance(current, Call):
+            waiting.extend((current.args, current.callee))
+
+
+def _text(callee: Global, args: Value) -> str:
+    return f"{callee.path}{show_args(args)}"

@@ -1,0 +1,232 @@
+"""The opcodes that import, make, call and give state: those by which a pickle does anything.
+
+Each function is one opcode's effect on a `Machine`: (machine, the opcode's offset, its operand).
+What is imported or called is in the machine's trace when the function returns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate.scanners.callables import Standing, Use, judge, python3_name
+from tidegate.scanners.interface import Severity
+from tidegate.scanners.pickle import arrays, calls
+from tidegate.scanners.pickle.opcodes import Operand, Text
+from tidegate.scanners.pickle.source import Break
+from tidegate.scanners.pickle.stack_opcodes import Handler, refuse_change
+from tidegate.scanners.pickle.values import (
+    Call,
+    Global,
+    Items,
+    Module,
+    Persistent,
+    Unknown,
+    Value,
+    items_of,
+    show,
+)
+
+if TYPE_CHECKING:
+    from tidegate.scanners.pickle.machine import Machine
+
+
+def _import(machine: Machine, module: str, name: str, offset: int) -> Global:
+    """What the loader would import; protocols below 3 go through the table of Python 2 names."""
+    judgement = judge(module, name)
+    if machine.protocol < 3:
+        mapped = python3_name(module, name)
+        if mapped != (module, name) and judgement.standing is not Standing.DANGEROUS:
+            judgement = judge(*mapped)
+        module, name = mapped
+    found = Global(module, name, judgement, offset)
+    machine.trace.name(found)
+    return found
+
+
+def _global(machine: Machine, offset: int, operand: Operand) -> None:
+    if isinstance(operand, tuple):
+        machine.stack.append(_import(machine, operand[0], operand[1], offset))
+
+
+def _stack_global(machine: Machine, offset: int, _operand: Operand) -> None:
+    name = machine.pop(offset)
+    module = machine.pop(offset)
+    if isinstance(module, str) and isinstance(name, str):
+        if machine.second:
+            arrays.check_second_import(module, name, offset)
+        machine.stack.append(_import(machine, module, name, offset))
+    elif _may_be_text(machine, module) and _may_be_text(machine, name):
+        machine.trace.named += 1
+        machine.trace.note(
+            "PICKLE-INDIRECT",
+            offset,
+            f"The pickle imports {show(name)} of {show(module)}: a name that is computed while"
+            " loading, or too long to be one.",
+        )
+        machine.stack.append(Unknown("imported under a computed name"))
+    else:
+        raise Break("a name to import is no text", offset)
+
+
+def _may_be_text(machine: Machine, value: Value) -> bool:
+    if machine.second and isinstance(value, Call):
+        return not value.made or show(value.callee) == "builtins.str"
+    return isinstance(value, Call | Unknown | Persistent | str | Text)
+
+
+def _instance(machine: Machine, offset: int, operand: Operand) -> None:
+    """INST: names a class and makes it with all values above the mark."""
+    if isinstance(operand, tuple):
+        # The loader written in Python imports before it looks for the mark.
+        callee = _import(machine, operand[0], operand[1], offset)
+        values = machine.pop_mark(offset)
+        machine.stack.append(_made(machine, callee, values, offset))
+
+
+def _object(machine: Machine, offset: int, _operand: Operand) -> None:
+    """OBJ: the same, with the class as the first value above the mark."""
+    values = machine.pop_mark(offset)
+    if not values:
+        raise Break("an object is made of no class", offset)
+    machine.stack.append(_made(machine, values[0], values[1:], offset))
+
+
+def _made(machine: Machine, callee: Value, values: list[Value], offset: int) -> Value:
+    # Without arguments a class is only made; with them, or where it is no class, it is called.
+    use = Use.CALL if values else Use.MAKE
+    return calls.call(machine.trace, callee, items_of("tuple", values), offset, use)
+
+
+def _reduce(machine: Machine, offset: int, _operand: Operand) -> None:
+    args = machine.pop(offset)
+    callee = machine.pop(offset)
+    if not _may_be_tuple(args):
+        raise Break("a function is called with something that is no tuple", offset)
+    machine.stack.append(calls.call(machine.trace, callee, args, offset))
+
+
+def _may_be_tuple(args: Value) -> bool:
+    if isinstance(args, Items):
+        return args.kind == "tuple"
+    return isinstance(args, Call | Unknown | Persistent)
+
+
+def _new_object(machine: Machine, offset: int, _operand: Operand) -> None:
+    args = machine.pop(offset)
+    callee = machine.pop(offset)
+    if not _may_be_tuple(args):
+        raise Break("an object is made with something that is no tuple", offset)
+    machine.stack.append(calls.call(machine.trace, callee, args, offset, Use.MAKE))
+
+
+def _new_object_with_keywords(machine: Machine, offset: int, _operand: Operand) -> None:
+    keywords = machine.pop(offset)
+    args = machine.pop(offset)
+    callee = machine.pop(offset)
+    if not _may_be_tuple(args) or (isinstance(keywords, Items) and keywords.kind != "dict"):
+        raise Break("an object is made with something that are no arguments", offset)
+    machine.stack.append(calls.call(machine.trace, callee, args, offset, Use.MAKE))
+
+
+def _build(machine: Machine, offset: int, _operand: Operand) -> None:
+    """Give an object its state: its __setstate__, or its attributes one by one."""
+    state = machine.pop(offset)
+    target = machine.top(offset)
+    if isinstance(target, Call):
+        _note_state(machine, state, offset)
+        if len(target.state) < 8:
+            target.state.append(state)
+        if not machine.second and arrays.is_wrapper(target):
+            arrays.follow(machine, target, offset)
+    elif isinstance(target, Global | Module | Unknown | Persistent):
+        refuse_change(machine, target, offset)
+
+
+def _note_state(machine: Machine, state: Value, offset: int) -> None:
+    """Hold a state whose keys replace the object's own methods, or can't be known."""
+    parts: list[Value] = [state]
+    if isinstance(state, Items) and state.kind == "tuple" and state.count == 2:
+        parts = state.kept
+    for part in parts:
+        odd = part.odd_keys if isinstance(part, Items | Call) else []
+        if isinstance(part, Unknown | Persistent) or (isinstance(part, Call) and _hides_keys(part)):
+            odd = [part]
+        if odd:
+            machine.trace.note(
+                "PICKLE-INDIRECT",
+                offset,
+                f"The pickle sets the attribute {show(odd[0])} of an object, which decides what"
+                " the object itself does.",
+            )
+
+
+_DICT_MAKERS = frozenset(
+    {
+        "builtins.dict",
+        "collections.Counter",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "copyreg._reconstructor",
+    }
+)
+
+
+def _hides_keys(state: Call) -> bool:
+    """True for a dict that is called into being with its keys among the arguments."""
+    made_by = state.callee.path if isinstance(state.callee, Global) else ""
+    if made_by not in _DICT_MAKERS:
+        return False
+    if not isinstance(state.args, Items):
+        return True
+    if made_by == "copyreg._reconstructor" and len(state.args.kept) > 1:
+        base = state.args.kept[1]
+        return not (isinstance(base, Global) and base.path == "builtins.object")
+    return state.args.count > 0
+
+
+def _extension(machine: Machine, offset: int, operand: Operand) -> None:
+    machine.trace.named += 1
+    machine.trace.note(
+        "PICKLE-EXTENSION-CODE",
+        offset,
+        f"The pickle imports whatever the loading program registered as extension {operand!r}.",
+        f"extension {operand!r}",
+    )
+    machine.stack.append(Unknown("an extension"))
+
+
+def _persistent_line(machine: Machine, offset: int, operand: Operand) -> None:
+    _persistent(machine, operand if isinstance(operand, str) else None, offset)
+
+
+def _persistent_value(machine: Machine, offset: int, _operand: Operand) -> None:
+    _persistent(machine, machine.pop(offset), offset)
+
+
+def _persistent(machine: Machine, key: Value, offset: int) -> None:
+    of_torch = isinstance(key, Items) and key.kind == "tuple" and key.kept[:1] == ["storage"]
+    machine.trace.note(
+        "PICKLE-PERSISTENT-ID",
+        offset,
+        "The pickle refers to storages of a torch file."
+        if of_torch
+        else f"The pickle refers to {show(key)}, which the loading program resolves.",
+        "storage" if of_torch else None,
+        Severity.INFO if of_torch else None,
+    )
+    machine.stack.append(Persistent(key))
+
+
+HANDLERS: dict[str, Handler] = {
+    "GLOBAL": _global,
+    "STACK_GLOBAL": _stack_global,
+    "INST": _instance,
+    "OBJ": _object,
+    "REDUCE": _reduce,
+    "NEWOBJ": _new_object,
+    "NEWOBJ_EX": _new_object_with_keywords,
+    "BUILD": _build,
+    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _extension),
+    "PERSID": _persistent_line,
+    "BINPERSID": _persistent_value,
+}

@@ -1,0 +1,132 @@
+"""From what the machine saw to findings that a person can act on.
+
+Always holds: each thing that the stream names and that is not allowed gives exactly one
+finding, under the rule that is gravest for what is done with it. The gravest come first, so
+that no flood of small findings crowds them out of a bounded report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidegate.scanners.callables import Standing, Use
+from tidegate.scanners.interface import Report, Severity, Subject
+from tidegate.scanners.pickle.trace import Note, Reference, Trace
+from tidegate.scanners.pickle.values import clip
+from tidegate.scanners.rules import rule_of
+
+_LONGEST_DETAIL = 1000
+
+
+def report_trace(trace: Trace, subject: Subject, report: Report) -> bool:
+    """Report everything; True where none of it is more than information."""
+    notes = [*_of_references(trace), *trace.notes]
+    graded = [
+        (n.severity if n.severity is not None else rule_of(n.rule).severity, n) for n in notes
+    ]
+    graded.sort(key=lambda pair: (-pair[0], pair[1].offset, pair[1].rule, pair[1].detail or ""))
+    for severity, note in graded:
+        report.found(
+            note.rule,
+            subject,
+            note.message,
+            severity=severity,
+            offset=note.offset,
+            detail=note.detail,
+        )
+    if trace.overflowed:
+        report.unread(subject, "the pickle names more than the scanner keeps account of")
+    return not trace.overflowed and all(severity is Severity.INFO for severity, _ in graded)
+
+
+def _of_references(trace: Trace) -> Iterator[Note]:
+    rebuilders = [r for r in trace.references.values() if r.judgement.reach == "bytecode"]
+    if rebuilders:
+        yield _code_object(rebuilders)
+    for reference in trace.references.values():
+        if reference.judgement.reach == "bytecode":
+            continue
+        note = _note_of(reference)
+        if note is not None:
+            yield note
+
+
+def _code_object(rebuilders: list[Reference]) -> Note:
+    rebuilders.sort(key=lambda r: (r.use is Use.NAME, r.offset))
+    first = rebuilders[0]
+    names = ", ".join(clip(r.path) for r in rebuilders[:4])
+    return Note(
+        "PICKLE-CODE-OBJECT",
+        first.offset,
+        f"The pickle carries byte code and makes functions or classes of it ({names}).",
+        _detail(first),
+    )
+
+
+def _note_of(reference: Reference) -> Note | None:
+    standing = reference.judgement.standing
+    if reference.excused_always:
+        return None
+    if standing is Standing.DANGEROUS:
+        return _dangerous(reference)
+    path, reason = clip(reference.path), reference.judgement.reason
+    if standing is Standing.UNREVIEWED:
+        return Note(
+            "PICKLE-UNREVIEWED-CODE",
+            reference.offset,
+            f"The pickle {_does(reference)} {_what(reference)}: {reason}.",
+            _detail(reference),
+        )
+    if standing is Standing.UNLISTED:
+        return Note(
+            "PICKLE-UNLISTED-GLOBAL",
+            reference.offset,
+            f"The pickle {_does(reference)} {_what(reference)}: {reason}.",
+            _detail(reference),
+        )
+    if reference.overused:
+        does = "called" if reference.use is Use.CALL else "made an instance of"
+        return Note(
+            "PICKLE-UNLISTED-GLOBAL",
+            reference.call_offset,
+            f"{path} is {does} in {reference.call}, which honest models do not do with it"
+            f" ({reason}).",
+            _detail(reference),
+        )
+    return None
+
+
+def _dangerous(reference: Reference) -> Note:
+    reason, called = reference.judgement.reason, reference.use > Use.NAME
+    if not called:
+        return Note(
+            "PICKLE-DANGEROUS-GLOBAL",
+            reference.offset,
+            f"The pickle names {clip(reference.path)}: {reason}.",
+            _detail(reference),
+        )
+    rule = "PICKLE-INDIRECT" if reference.judgement.reach == "indirect" else "PICKLE-EXEC"
+    return Note(
+        rule,
+        reference.call_offset,
+        f"Loading calls {_what(reference)}: {reason}.",
+        _detail(reference),
+    )
+
+
+def _does(reference: Reference) -> str:
+    return {Use.NAME: "names", Use.MAKE: "makes an object of", Use.CALL: "calls"}[reference.use]
+
+
+def _what(reference: Reference) -> str:
+    """The call; where another callable hides the name, both."""
+    name = clip(reference.path)
+    if reference.call is None or reference.use is Use.MAKE:
+        return name
+    return reference.call if reference.call.startswith(name) else f"{name} in {reference.call}"
+
+
+def _detail(reference: Reference) -> str:
+    """The exact path, which policies compare; a name that is none is cut and escaped."""
+    path = reference.path
+    return path if path.isprintable() and len(path) <= _LONGEST_DETAIL else clip(path)

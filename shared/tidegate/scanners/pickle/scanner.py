@@ -1,0 +1,90 @@
+"""The pickle scanner: reads every stream of a file symbolically and reports what it could do.
+
+A pickle passes by what it is known to do: all that it names stands on an allow-list and is used
+as honest models use it. Whatever else it names, calls, hides or breaks is a finding.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.pickle.findings import report_trace
+from tidegate.scanners.pickle.nested import NestedPickles
+from tidegate.scanners.pickle.second_opinion import dangerous_globals
+from tidegate.scanners.pickle.streams import Outcome, read_streams
+from tidegate.scanners.pickle.trace import Trace
+
+
+class PickleScanner(Scanner):
+    """Reads pickles of all protocols, joblib's uncompressed files among them."""
+
+    name = "pickle"
+    formats = frozenset({"pickle"})
+
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
+        """Read the whole of `subject` and report."""
+        trace = Trace()
+        nested = _Nested(self, subject, report, dispatcher)
+        trace.examine = NestedPickles(subject.stream, nested.found, nested.too_long).examine
+        outcome = read_streams(subject.stream, subject.size, trace)
+        if outcome.unread is not None and (trace.named or not nested.inside_pickle):
+            report.unread(subject, outcome.unread)
+        harmless = report_trace(trace, subject, report)
+        if harmless and outcome.unread is None:
+            self._ask_second(subject, report, outcome, trace, plain=not nested.count)
+
+    def _ask_second(
+        self, subject: Subject, report: Report, outcome: Outcome, trace: Trace, *, plain: bool
+    ) -> None:
+        excused = {one.path for one in trace.references.values() if one.excused_always}
+        named = dangerous_globals(subject.stream, subject.size, outcome.steps)
+        disputed = [path for path in named if path not in excused]
+        for path in disputed:
+            report.found(
+                "PICKLE-SECOND-OPINION",
+                subject,
+                f"picklescan calls {path!r} dangerous.",
+                detail=path,
+            )
+        if plain and not (disputed or trace.notes or _is_nested(subject)):
+            report.found(
+                "PICKLE-PLAIN",
+                subject,
+                "The pickle reaches nothing beyond the allow-list.",
+            )
+
+
+class _Nested:
+    """Scans the pickles found inside the strings of `subject`, as parts of it."""
+
+    def __init__(
+        self, scanner: PickleScanner, subject: Subject, report: Report, dispatcher: Dispatcher
+    ) -> None:
+        self._scanner = scanner
+        self._subject = subject
+        self._report = report
+        self._dispatcher = dispatcher
+        self.inside_pickle = _is_nested(subject)
+        self.count = 0
+
+    def found(self, stream: BinaryIO, size: int, offset: int) -> None:
+        """Scan one more."""
+        self.count += 1
+        part = self._subject.inside(stream, size, f"bytes@{offset}", "pickle")
+        budget = self._dispatcher.budget
+        if part.depth > budget.limits.max_depth:
+            self._report.unread(part, f"nested more than {budget.limits.max_depth} levels deep")
+        elif not budget.take_member():
+            self._report.unread(part, f"more than {budget.limits.max_members} parts in one file")
+        else:
+            self._scanner.scan(part, self._report, self._dispatcher)
+
+    def too_long(self, offset: int) -> None:
+        """Say that a string that looks like a pickle was not read."""
+        part = self._subject.inside(self._subject.stream, 0, f"bytes@{offset}")
+        self._report.unread(part, "an escaped string that looks like a pickle is too long to read")
+
+
+def _is_nested(subject: Subject) -> bool:
+    return subject.name.startswith("bytes@")
