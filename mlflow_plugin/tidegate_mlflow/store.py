@@ -27,7 +27,7 @@ from mlflow.entities.model_registry.model_version_stages import (
 from mlflow.store.entities.paged_list import PagedList
 
 from tidegate.artifact import Manifest
-from tidegate.errors import ArtifactError, ArtifactMissingError
+from tidegate.errors import ArtifactError, ArtifactMissingError, TidegateError
 from tidegate.gate import Gate
 from tidegate.ledger import Ledger
 from tidegate.policy import Action, Decision, Mode
@@ -363,9 +363,16 @@ def open_store(database: str) -> GatedStore | GatedWorkspaceStore:
 
     Args:
         database: a SQLAlchemy URL, without our prefix.
+
+    Raises:
+        MlflowException: the gate can't work: a policy with errors, a ledger out of reach. A
+            server that asks for its store then does not start.
     """
     kind = GatedWorkspaceStore if host.workspaces_enabled() else GatedStore
-    return kind(database, read_db_uri=host.read_replica_uri())
+    try:
+        return kind(database, read_db_uri=host.read_replica_uri())
+    except TidegateError as error:
+        raise answers.invalid(f"Tidegate can't start: {error.explain()}") from error
 
 
 def _refuse_unfinished(row: VersionRow, manifest: Manifest) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import RestException
+from samples.databases import out_of_reach, postgresql_database, why_no_postgresql
 from samples.servers import mlflow_server
 
 
@@ -35,35 +37,35 @@ def test_a_server_that_can_not_decide_does_not_start_and_says_why(
 
 
 @pytest.mark.slow
+@pytest.mark.postgres
 def test_a_ledger_that_goes_away_holds_with_a_reason_and_comes_back(
     tmp_path: Path, models: dict[str, Path]
 ) -> None:
-    ledger = tmp_path / "ledger.db"
-    extra = {"TIDEGATE_LEDGER": f"sqlite:///{ledger}"}
-    with mlflow_server(tmp_path, f"sqlite:///{tmp_path}/mlflow.db", extra=extra) as server:
+    if reason := why_no_postgresql():
+        pytest.skip(reason)
+    database = f"sqlite:///{tmp_path}/mlflow.db"
+    with (
+        postgresql_database("pg8000") as ledger,
+        mlflow_server(tmp_path, database, extra={"TIDEGATE_LEDGER": ledger}) as server,
+    ):
         client = MlflowClient(server.address, server.address)
-        before = _register(client, "before", models["clean"])
-        assert before.status == "READY"
-        ledger.rename(tmp_path / "away.db")
-        ledger.write_bytes(b"no database at all" * 100)
-        from mlflow.exceptions import RestException
-
-        with pytest.raises(RestException) as caught:
-            client.get_model_version_download_uri("before", "1")
-        assert caught.value.get_http_status_code() in {400, 403, 409}
-        assert "ledger" in str(caught.value)
-        with pytest.raises(RestException, match="ledger"):
-            _register(client, "during", models["clean"])
-        (tmp_path / "away.db").rename(ledger)
+        assert _register(client, "before", models["clean"]).status == "READY"
+        with out_of_reach(ledger):
+            with pytest.raises(RestException, match="ledger") as caught:
+                client.get_model_version_download_uri("before", "1")
+            assert caught.value.error_code == "RESOURCE_CONFLICT"
+            with pytest.raises(RestException, match="ledger"):
+                _register(client, "during", models["clean"])
+            assert client.get_model_version("during", "1").status != "READY"
         assert client.get_model_version_download_uri("before", "1")
+        with pytest.raises(RestException, match="has not ended"):
+            client.get_model_version_download_uri("during", "1")
 
 
 @pytest.mark.slow
 def test_versions_from_before_the_gate_are_scanned_when_they_are_first_used(
     tmp_path: Path, models: dict[str, Path]
 ) -> None:
-    from mlflow.exceptions import RestException
-
     database = f"sqlite:///{tmp_path}/mlflow.db"
     with mlflow_server(tmp_path, database, gated=False) as server:
         client = MlflowClient(server.address, server.address)

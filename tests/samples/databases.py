@@ -50,6 +50,28 @@ def postgresql_database(driver: str = "psycopg") -> Iterator[str]:
 
 
 @contextmanager
+def out_of_reach(url: str) -> Iterator[None]:
+    """Cut all connections to a database, and let nobody connect while the block lasts."""
+    name = make_url(url).database
+
+    def allow(allowed: str) -> None:
+        with _server() as connection:
+            connection.exec_driver_sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {allowed}')
+            connection.execute(
+                sqlalchemy.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+                ),
+                {"name": name},
+            )
+
+    allow("false")
+    try:
+        yield
+    finally:
+        allow("true")
+
+
+@contextmanager
 def _server() -> Iterator[sqlalchemy.Connection]:
     engine = sqlalchemy.create_engine(
         server_url(), isolation_level="AUTOCOMMIT", connect_args={"timeout": 30}

@@ -55,6 +55,13 @@ class _PolicyFile(BaseModel):
     waivers: _Waivers = _Waivers()
     severity: dict[str, _Label] = {}
 
+    @field_validator("trusted_modules")
+    @classmethod
+    def _modules_are_somebodys(cls, value: list[str]) -> list[str]:
+        if any(module.split(".")[0] == "__main__" for module in value):
+            raise ValueError("__main__ is whatever script is running; name the module itself")
+        return value
+
     @field_validator("severity")
     @classmethod
     def _rules_exist(cls, value: dict[str, str]) -> dict[str, str]:

@@ -53,6 +53,7 @@ def test_a_file_that_changes_nothing_is_its_profile() -> None:
         ("schema: 1\nseverity:\n  NO-SUCH-RULE: low\n", 2, "NO-SUCH-RULE"),
         ("schema: 1\ntrusted_modules:\n  - fine\n  - 'not a module'\n", 4, "trusted_modules"),
         ("schema: 1\ntrusted_modules: ['*']\n", 2, "trusted_modules"),
+        ("schema: 1\ntrusted_modules: [__main__]\n", 2, "whatever script"),
         ("schema: 1\nwaivers:\n  max_days: 0\n", 3, "max_days"),
         ("schema: 1\nprofile: strict\nprofile: audit\n", 3, "twice"),
         ("schema: 1\nwaivers: {max_days: 1, max_days: 900}\n", 2, "twice"),
