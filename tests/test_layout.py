@@ -86,7 +86,7 @@ def test_the_readmes_python_runs(tmp_path: Path) -> None:
         text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "fraud is passed" in done.stdout
+    assert "fraud passes" in done.stdout
 
 
 def test_the_readmes_policy_is_valid() -> None:

@@ -34,6 +34,20 @@ MLFLOW_NOISE = (
 REFUSED = 10
 
 
+def readable(output: str) -> list[str]:
+    """The lines that a person would look for: no progress, and of a traceback only its end."""
+    kept: list[str] = []
+    in_traceback = False
+    for line in output.splitlines():
+        if line.startswith("Traceback"):
+            in_traceback = True
+        elif in_traceback and line[:1].strip():
+            in_traceback = False
+        if line.strip() and not in_traceback and not any(each in line for each in MLFLOW_NOISE):
+            kept.append(line)
+    return kept
+
+
 @dataclass
 class Demo:
     """What the steps share: where things are, and what has happened so far."""
@@ -63,9 +77,8 @@ class Demo:
             timeout=240,
             check=False,
         )
-        for text in done.stdout.splitlines():
-            if text.strip() and not any(noise in text for noise in MLFLOW_NOISE):
-                print(f"  | {text}")
+        for text in readable(done.stdout):
+            print(f"  | {text}")
         as_expected = done.returncode == expect
         self.rows.append(
             (who, what, then if as_expected else f"exit {done.returncode}", as_expected)

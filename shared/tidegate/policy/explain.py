@@ -15,7 +15,7 @@ from tidegate.policy.model import Decision, Outcome, Reason
 
 _MAX_SHOWN = 8
 _WORD = {
-    Outcome.ALLOW: "passed",
+    Outcome.ALLOW: "passes",
     Outcome.QUARANTINE: "held for review",
     Outcome.DENY: "refused",
 }
@@ -41,7 +41,8 @@ def location(reason: Reason) -> str:
 def explain(decision: Decision) -> str:
     """Several lines, without colour, for a terminal or a log."""
     subject = printable(decision.subject) or "the artifact"
-    lines = [f"Tidegate: {subject} is {_WORD[decision.outcome]} ({decision.action.value})."]
+    verb = "" if decision.outcome is Outcome.ALLOW else "is "
+    lines = [f"Tidegate: {subject} {verb}{_WORD[decision.outcome]} ({decision.action.value})."]
     if decision.outcome is not Outcome.ALLOW and not decision.enforced:
         lines.append("  The policy is in audit mode: this is recorded, and nothing is held.")
     for reason in decision.reasons[:_MAX_SHOWN]:
@@ -66,7 +67,7 @@ def summarize(decision: Decision, limit: int = 500) -> str:
     Room is given first to where to ask, then to the first reason, then to a count of the rest.
     """
     if decision.outcome is Outcome.ALLOW:
-        return _cut(f"Tidegate: passed (policy {printable(decision.profile)}).", limit)
+        return _cut(f"Tidegate: passes (policy {printable(decision.profile)}).", limit)
     first = decision.reasons[0]
     audit = "" if decision.enforced else "audit mode, not "
     head = f"Tidegate: {audit}{_WORD[decision.outcome]}. {first.rule} in "

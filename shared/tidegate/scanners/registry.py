@@ -62,13 +62,14 @@ INERT = frozenset({Format.EMPTY, Format.IMAGE})
 """Formats that no loader takes for more than what they are, and that pass unread."""
 
 # Libraries whose opinion goes into evidence or which read for us; a worker imports them early.
-_TOOLS = ("picklescan", "PyYAML")
+_TOOLS = ("picklescan", "PyYAML", "safetensors")
 _PRELOADED = (
     "bz2",
     "json.decoder",
     "lzma",
     "pickletools",
     "picklescan.scanner",
+    "safetensors",
     "yaml",
     "zlib",
     "encodings.cp437",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -141,15 +142,32 @@ _ENTRIES = st.fixed_dictionaries(
     st.dictionaries(st.sampled_from(["a", "b", "__metadata__"]), _ENTRIES | st.none(), max_size=3),
     st.integers(0, 12),
 )
-def test_nothing_is_accepted_that_the_official_library_refuses(header, count):
+def test_our_own_reading_accepts_nothing_that_the_official_library_refuses(header, count):
     data = safetensors_file(json.dumps(header).encode(), bytes(count))
     try:
         deserialize(data)
     except SafetensorError:
-        assert not accepted(data)
+        # As for a file that is too large to hand to the library.
+        with mock.patch("tidegate.scanners.safetensors_format._ASK_LIBRARY", -1):
+            assert not accepted(data)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_without_an_error(data):
     scanned(data, "x.safetensors")
     scanned(struct.pack("<Q", len(data)) + data, "x.safetensors")
+
+
+def test_what_the_official_library_refuses_is_malformed_whatever_we_think(monkeypatch):
+    import safetensors
+
+    data = save({"weight": np.eye(3, dtype=np.float32)})
+    assert_clean(scanned(data))
+
+    def refuse(_: bytes) -> None:
+        raise SafetensorError("a later rule of the format")
+
+    monkeypatch.setattr(safetensors, "deserialize", refuse)
+    report = scanned(data)
+    assert grave_rules_of(report) == {"SAFETENSORS-MALFORMED"}
+    assert "a later rule of the format" in report.findings[0].message
