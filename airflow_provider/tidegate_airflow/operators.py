@@ -245,13 +245,15 @@ class DeployGateOperator(_GateOperator):
             **kwargs,
         )
         self.expected_digest = expected_digest
+        # A template that renders to the very word must not switch the check off either.
+        self.checks_digest = not (
+            isinstance(expected_digest, str) and expected_digest == ANY_DIGEST
+        )
 
     def decide(self, gate: Gate, path: str, subject: str, actor: str) -> Decision:
         """Hash, look up the evidence, decide for deployment and record."""
         expected = self.expected_digest
-        if expected != ANY_DIGEST and not (
-            isinstance(expected, str) and _DIGEST.fullmatch(expected)
-        ):
+        if self.checks_digest and not (isinstance(expected, str) and _DIGEST.fullmatch(expected)):
             raise UsageError(
                 f"expected_digest came out as {expected!r}, which is no digest",
                 remedy='pass the scan\'s, as in expected_digest=scan.output["digest"], or leave '
@@ -262,7 +264,7 @@ class DeployGateOperator(_GateOperator):
             Action.DEPLOY,
             subject=subject,
             actor=actor,
-            expected=None if expected == ANY_DIGEST else expected,
+            expected=expected if self.checks_digest else None,
         )
 
 

@@ -93,9 +93,15 @@ class _GatedMethods(_Store):
         Held versions come back as FAILED_REGISTRATION, which MLflow's client turns into an error
         with our message.
         """
+        if not name.isprintable():
+            raise answers.invalid(
+                "Tidegate: the model's name holds unprintable characters."
+            )
         tags = reserved.without_reserved(tags)
         is_prompt = source in host.PROMPT_SOURCES
-        if not is_prompt:
+        if is_prompt:
+            self._refuse_hollow(name)
+        else:
             self._refuse_disguise(name, tags)
             self._refuse_held_source(source)
         with inserting(READY if is_prompt else PENDING):
@@ -106,6 +112,13 @@ class _GatedMethods(_Store):
             return created
         self._decide_registration(self._row(created.name, created.version))
         return super().get_model_version(created.name, created.version)
+
+    def _refuse_hollow(self, name: str) -> None:
+        """A prompt's placeholder as a model's source would be a version without any bytes."""
+        if not super().get_registered_model(name)._is_prompt():
+            raise answers.invalid(
+                f"Tidegate: {printable(name)!r} is a model, and this source is a prompt's."
+            )
 
     def _refuse_disguise(self, name: str, tags: list[Any]) -> None:
         """A real version with a prompt's tag, or under a prompt's name, is hidden from searches."""
@@ -142,7 +155,7 @@ class _GatedMethods(_Store):
     ) -> Decision:
         """The decision, the SBOM and the row's status, together where they share a database."""
         with self.ManagedSessionMaker(read_only=False) as session:
-            stored = self._get_sql_model_version(session, row.name, row.version)
+            stored = self._same_row(session, row)
             connection = session.connection() if self._shares_database else None
             decision = self.gate.settle(
                 Action.REGISTER,
@@ -181,7 +194,7 @@ class _GatedMethods(_Store):
     def _end_unreadable(self, row: VersionRow, error: ArtifactError) -> None:
         """What can't be read is held; there is no digest that anybody could review."""
         with self.ManagedSessionMaker(read_only=False) as session:
-            stored = self._get_sql_model_version(session, row.name, row.version)
+            stored = self._same_row(session, row)
             self.gate.ledger.add_registration(
                 store=row.store,
                 name=row.name,
@@ -198,7 +211,27 @@ class _GatedMethods(_Store):
             stored.status = FAILED
             stored.status_message = message[:_MESSAGE_LIMIT]
 
+    def _same_row(self, session: Any, row: VersionRow) -> host.SqlModelVersion:
+        """The version's row, if it is still the one that was looked at.
+
+        Between the scan and its end somebody may have deleted the version and made another of
+        the same number, which this decision is not about.
+        """
+        stored = self._get_sql_model_version(session, row.name, row.version)
+        if VersionRow.of(stored) != row:
+            raise answers.refused(
+                f"Tidegate: {printable(row.subject)} was changed while it was scanned. "
+                "Register the model again."
+            )
+        return stored
+
     # Use
+
+    @gated
+    def copy_model_version(self, src_mv: ModelVersion, dst_name: str) -> ModelVersion:
+        """As MLflow's, refused for what is held before anything is made."""
+        self._require(Action.LOAD, src_mv.name, src_mv.version)
+        return super().copy_model_version(src_mv, dst_name)
 
     @gated
     def get_model_version_download_uri(self, name: str, version: Any) -> str:
@@ -246,6 +279,7 @@ class _GatedMethods(_Store):
         """Return where the version may be used so; otherwise raise the refusal."""
         row = self._row(name, version)
         if row.is_prompt:
+            self._refuse_hollow(row.name)
             return
         if row.status == PENDING:
             raise answers.refused(

@@ -143,6 +143,44 @@ def test_a_real_model_under_a_prompts_name_is_refused(
     assert "prompt" in answer.json()["message"]
 
 
+@pytest.mark.parametrize("source", ["dummy-source", "prompt-template"])
+def test_a_prompts_placeholder_makes_no_ready_version_of_a_model(
+    registry: Any, source: str
+) -> None:
+    name = registry.name()
+    answer = registry.call("POST", "model-versions/create", name=name, source=source)
+    assert answer.status_code == 400, answer.text
+    assert registry.client.search_model_versions(f"name = '{name}'") == []
+
+
+def test_a_decision_is_not_given_to_a_version_made_anew_during_the_scan(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    from tidegate_mlflow import artifacts
+    from tidegate_mlflow.store import GatedStore
+
+    store = GatedStore(f"sqlite:///{tmp_path}/mlflow.db")
+    store.create_registered_model("race")
+    real, raced = artifacts.on_disk, []
+
+    def exchange(uri: str) -> Any:
+        if not raced:
+            raced.append(uri)
+            store.delete_registered_model("race")
+            store.create_registered_model("race")
+            assert store.create_model_version("race", str(models["hostile"])).status == FAILED
+        return real(uri)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(artifacts, "on_disk", exchange)
+        with pytest.raises(MlflowException, match="was changed while it was scanned"):
+            store.create_model_version("race", str(models["clean"]))
+    assert store.get_model_version("race", "1").status == FAILED
+    store.gate.close()
+
+
 def test_no_refusal_is_a_server_error(registry: Any, models: dict[str, Path]) -> None:
     version = registry.register(models["hostile"])
     name = version.name
@@ -159,6 +197,7 @@ def test_no_refusal_is_a_server_error(registry: Any, models: dict[str, Path]) ->
         ),
         registry.call("POST", "model-versions/create", name=name, source=f"models:/{name}/1"),
         registry.call("POST", "model-versions/create", name=name, source="models:/m-nothing"),
+        registry.call("POST", "model-versions/create", name="a\x00b", source="models:/m-nothing"),
         registry.call("POST", "model-versions/create", name=name, source="models:/nobody/1"),
         registry.call("POST", "model-versions/create", name=name, source="models:/nobody@x"),
         registry.call("POST", "model-versions/create", name=name, source="mlflow-artifacts:/../.."),

@@ -64,10 +64,22 @@ def test_bytes_are_scanned_once(
     gate: Gate, clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate.check(clean, Action.REGISTER)
-    copy = tmp_path / "copy.bin"
+    copy = tmp_path / "elsewhere" / clean.name
+    copy.parent.mkdir()
     copy.write_bytes(clean.read_bytes())
     monkeypatch.setattr(gate.engine, "scan", lambda *_: pytest.fail("scanned again"))
     assert gate.check(copy, Action.REGISTER).allowed
+
+
+def test_a_verdict_on_a_text_does_not_stand_for_the_same_bytes_as_a_program(
+    gate: Gate, tmp_path: Path
+) -> None:
+    text, program = tmp_path / "notes.txt", tmp_path / "notes.py"
+    for file in (text, program):
+        file.write_text("import os\n")
+    assert gate.check(text, Action.REGISTER).allowed
+    assert not gate.standing(program).allowed
+    assert not gate.check(program, Action.REGISTER).allowed
 
 
 def test_standing_never_scans_and_holds_what_nobody_scanned(

@@ -5,8 +5,9 @@ The root digest is the SHA-256 of this text, in UTF-8:
     tidegate-manifest-v1 <kind>\n
     <sha256 of the file, hex> <size in bytes> <path as a JSON string>\n      for each file
 
-with kind "file" or "folder" and the files in the order of their paths' bytes. It is therefore
-the same on every machine, two different artifacts never share one, and a single file whose
+with kind "file" or "folder" and the files in the order of their paths' bytes; a single file's
+path is its own name, for what loaders do with bytes hangs on how they are called. The digest is
+therefore the same on every machine, two different artifacts never share one, and a file whose
 bytes happen to be such a text is not taken for the folder that the text describes.
 
 Always holds: every byte of every listed file goes into its hash; files are read by streaming,
@@ -44,7 +45,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file: relative path with "/" ("" where the artifact is one file), bytes, hex SHA-256."""
+    """One file: relative path with "/" (its name where it is alone), bytes, hex SHA-256."""
 
     path: str
     size: int

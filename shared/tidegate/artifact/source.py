@@ -53,7 +53,7 @@ class FileIdentity:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One listed file. `path` is relative with "/" ("" where the artifact is one file)."""
+    """One listed file. `path` is relative with "/"; a single file's own name stands alone."""
 
     path: str
     location: str
@@ -108,7 +108,8 @@ class LocalSource:
                 "after the scan",
             )
         if stat.S_ISREG(status.st_mode):
-            return "file", (SourceFile("", os.fspath(self.location), FileIdentity.of(status)),)
+            file = SourceFile(self._own_name(), os.fspath(self.location), FileIdentity.of(status))
+            return "file", (file,)
         if not stat.S_ISDIR(status.st_mode):
             raise ArtifactUnreadableError(f"{self.shown} is {_kind(status.st_mode)}, not a file")
         found = sorted(self._walk(), key=lambda file: file.path.encode())
@@ -123,6 +124,14 @@ class LocalSource:
     def shown(self) -> str:
         """The location as it may stand in a message: printable, on one line."""
         return repr(os.fspath(self.location))
+
+    def _own_name(self) -> str:
+        name = self.location.name
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise _unwritable(name, self.shown) from error
+        return name
 
     def _walk(self) -> Iterator[SourceFile]:
         pending = [(os.fspath(self.location), "")]
@@ -153,10 +162,7 @@ class LocalSource:
         try:
             path.encode()
         except UnicodeEncodeError as error:
-            raise ArtifactUnreadableError(
-                f"the name {path!r} in {self.shown} is not valid UTF-8",
-                remedy="rename the file; a name that can't be written down can't be signed for",
-            ) from error
+            raise _unwritable(path, self.shown) from error
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
@@ -205,6 +211,13 @@ def _changed(location: str, what: str) -> ArtifactChangedError:
     return ArtifactChangedError(
         f"{location!r} {what}",
         remedy="wait until whoever writes it is done, and start again",
+    )
+
+
+def _unwritable(name: str, where: str) -> ArtifactUnreadableError:
+    return ArtifactUnreadableError(
+        f"the name {name!r} in {where} is not valid UTF-8",
+        remedy="rename the file; a name that can't be written down can't be signed for",
     )
 
 

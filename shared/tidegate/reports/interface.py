@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from tidegate.errors import TidegateError
 from tidegate.policy.model import Decision, Outcome
@@ -28,6 +29,7 @@ class ArtifactReport:
     unread: tuple[Unread, ...] = ()
     decision: Decision | None = None
     error: TidegateError | None = None
+    single_file: bool = False
 
     @classmethod
     def of(
@@ -64,6 +66,8 @@ class ArtifactReport:
             findings=evidence.findings,
             unread=evidence.unread,
             decision=decision,
+            # A single file stands in its evidence under its own name.
+            single_file=[name for name, _ in evidence.formats] == [PurePath(path).name],
         )
 
     @property
@@ -82,7 +86,9 @@ class ArtifactReport:
 
     def location(self, path: str) -> str:
         """A path inside this artifact, as the caller would name it."""
-        return f"{self.path.rstrip('/')}/{path}" if path else self.path
+        if self.single_file or not path:
+            return self.path
+        return f"{self.path.rstrip('/')}/{path}"
 
 
 @dataclass(frozen=True, slots=True)

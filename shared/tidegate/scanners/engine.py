@@ -101,7 +101,8 @@ class _Run:
         files: tuple[SourceFile, ...],
         progress: Progress | None,
     ) -> None:
-        self.results = [_FileResult() for _ in files]
+        # Unread until a whole answer says otherwise: what is forgotten can't count as clean.
+        self.results = [_FileResult(unread=[Unread(file.path, "not reached")]) for file in files]
         self._files = files
         self._pool = pool
         self._limits = limits
@@ -136,6 +137,8 @@ class _Run:
                         index = self._take()
             except WorkerFailedError as error:
                 self._failed(index, str(error))
+            except Exception as error:  # noqa: BLE001 - whatever a worker's answer led to
+                self._failed(index, f"the scan failed: {type(error).__name__}: {error}"[:300])
 
     def _take(self) -> int | None:
         with self._lock:
@@ -156,14 +159,14 @@ class _Run:
             left = [index, *range(self._next, len(self._files))]
             self._next = len(self._files)
         for each in left:
-            self.results[each].unread.append(Unread(self._files[each].path, reason))
+            self.results[each].unread = [Unread(self._files[each].path, reason)]
 
     def _failed(self, index: int | None, reason: str) -> None:
         if index is None:
             return
         with self._lock:
             self._failures += 1
-        self.results[index].unread.append(Unread(self._files[index].path, reason))
+        self.results[index].unread = [Unread(self._files[index].path, reason)]
 
     def _scan_file(self, worker: Worker, index: int) -> None:
         file = self._files[index]
@@ -179,14 +182,13 @@ class _Run:
                     identity.ctime_ns,
                 ],
                 "size": file.size,
-                # For an artifact that is one file, its own name; the evidence has "" for it.
-                "path": file.path or os.path.basename(file.location),  # noqa: PTH119
+                "path": file.path,
             },
             min(self._limits.file_seconds, max(0.1, self._deadline - time.monotonic())),
         )
         try:
             self.results[index] = _read_answer(file.path, answer)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise WorkerFailedError("the scanner process gave no readable answer") from error
         self._tools = worker.tools
         if self._progress:

@@ -150,7 +150,7 @@ class Worker:
         line, _, self._rest = b"".join(parts).partition(b"\n")
         try:
             answer = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise WorkerFailedError("the scanner process gave no readable answer") from error
         if not isinstance(answer, dict):
             raise WorkerFailedError("the scanner process gave no readable answer")

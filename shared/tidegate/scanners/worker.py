@@ -7,9 +7,11 @@ reads the first request it gives up what it does not need:
 - an audit hook that ends the process at once when anything in it starts a process, opens a
   socket, writes or removes a file, loads native code, or resolves a pickled global.
 
-Always holds: nothing read from an artifact is executed here; and if a flaw let something try,
-the process ends, and a process that ends without its answer is evidence of nothing but that.
-The answer is data about the file; the parent checks it and fills in the path itself.
+Always holds: nothing read from an artifact is executed here; and if a flaw let something try by
+one of Python's own audited calls, the process ends, and a process that ends without its answer is
+evidence of nothing but that. (Native code, and calls that Python does not audit, are beyond the
+hook: it is a tripwire, not a sandbox.) The answer is data about the file; the parent checks it
+and fills in the path itself.
 """
 
 from __future__ import annotations
@@ -39,8 +41,10 @@ _FORBIDDEN = (
     "os.posix_spawn",
     "os.putenv",
     "os.remove",
+    "os.removexattr",
     "os.rename",
     "os.rmdir",
+    "os.setxattr",
     "os.spawn",
     "os.symlink",
     "os.system",
@@ -51,6 +55,7 @@ _FORBIDDEN = (
     "shutil.",
     "smtplib.",
     "socket.",
+    "sqlite3.",
     "subprocess.",
     "tempfile.",
     "urllib.",
@@ -103,6 +108,8 @@ def _limit_resources(memory: int, cpu_seconds: int) -> None:
         ("RLIMIT_CORE", 0),
         ("RLIMIT_FSIZE", 0),
         ("RLIMIT_NOFILE", 64),
+        # Not in force for root, who should not run this.
+        ("RLIMIT_NPROC", 0),
     ):
         if (limit := getattr(resource, name, None)) is not None:
             hard = resource.getrlimit(limit)[1]

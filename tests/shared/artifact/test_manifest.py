@@ -89,6 +89,14 @@ def test_a_file_that_spells_out_a_folders_manifest_is_not_that_folder(tmp_path: 
     assert read_manifest(forged).digest != manifest.digest
 
 
+def test_the_same_bytes_under_another_name_are_another_artifact(tmp_path: Path) -> None:
+    text, program = tmp_path / "notes.txt", tmp_path / "notes.py"
+    for file in (text, program):
+        file.write_text("import os\n")
+    assert read_manifest(text).files[0].sha256 == read_manifest(program).files[0].sha256
+    assert read_manifest(text).digest != read_manifest(program).digest
+
+
 def test_a_name_with_a_line_break_can_not_pose_as_two_files() -> None:
     sha = "0" * 64
     one = Manifest("folder", (FileEntry(f'a"\n{sha} 1 "b', 1, sha),))
@@ -118,7 +126,7 @@ def test_every_length_is_hashed_to_its_end(tmp_path: Path, size: int) -> None:
     data = os.urandom(size)
     file.write_bytes(data)
     manifest = read_manifest(file, workers=4)
-    assert manifest.files == (FileEntry("", size, hashlib.sha256(data).hexdigest()),)
+    assert manifest.files == (FileEntry("weights", size, hashlib.sha256(data).hexdigest()),)
 
 
 def test_progress_adds_up_to_all_bytes(model: Path) -> None:

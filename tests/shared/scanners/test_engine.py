@@ -109,6 +109,7 @@ def test_a_failing_reader_is_inconclusive_and_the_other_files_are_read(
         "os.execv('/bin/true', ['true'])",
         "socket.socket()",
         "socket.getaddrinfo('localhost', 80)",
+        "__import__('sqlite3').connect('/tmp/tidegate-escaped')",
         "open('/tmp/tidegate-escaped', 'w')",
         "os.open('/tmp/tidegate-escaped', os.O_CREAT | os.O_WRONLY)",
         "os.remove('/tmp/tidegate-escaped')",
@@ -138,6 +139,8 @@ def test_a_worker_that_tries_to_run_write_or_connect_is_ended_at_once(
         '{"formats": [], "findings": [["PICKLE-EXEC", 99, null, null, null, ""]], "unread": []}',
         '{"formats": [1], "findings": [], "unread": []}',
         '{"formats": [], "findings": [], "unread": [[null]]}',
+        '{"formats": [], "findings": [["PICKLE-EXEC", 4, null, Infinity, null, ""]], "unread": []}',
+        "[" * 100_000,
     ],
 )
 def test_an_answer_that_is_not_of_the_form_is_no_answer(
@@ -150,6 +153,26 @@ def test_an_answer_that_is_not_of_the_form_is_no_answer(
     evidence = scan_with(ScanEngine(QUICK), model)
     assert evidence.verdict is Verdict.INCONCLUSIVE
     assert any("no readable answer" in part.reason for part in evidence.unread)
+
+
+def test_a_file_whose_answer_is_lost_by_a_flaw_of_ours_is_not_taken_for_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tidegate.scanners import engine
+
+    for index in range(130):
+        (tmp_path / f"{index:03}.txt").write_text("x")
+    real = engine._read_answer
+
+    def lose_one(path: str, answer: dict[str, object]) -> object:
+        if path == "100.txt":
+            raise RuntimeError("a flaw")
+        return real(path, answer)
+
+    monkeypatch.setattr(engine, "_read_answer", lose_one)
+    evidence = scan_with(ScanEngine(QUICK), tmp_path)
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    assert [part.path for part in evidence.unread] == ["100.txt"]
 
 
 def test_what_a_reader_prints_is_not_taken_for_its_answer(model: Path, turned: object) -> None:
