@@ -78,6 +78,7 @@ _PRELOADED = (
     "encodings.utf_16",
     "encodings.utf_32",
     "tidegate.scanners.callables",
+    "tidegate.scanners.json_text",
     "tidegate.scanners.pickle.probe",
     "tidegate.scanners.raw",
     "tidegate.scanners.skops.scanner",

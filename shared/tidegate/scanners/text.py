@@ -1,7 +1,8 @@
 """Plain text: read to its end, so that nothing else hides behind a harmless start.
 
 Text does nothing by itself. What may turn it into more is looked for here: bytes that are no
-text after all, and YAML tags that build Python objects, under whatever name the file goes.
+text after all, YAML tags that build Python objects, and JSON that makes a loader run code, under
+whatever name the file goes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ MAX_TEXT = 16 << 20
 
 _TAG_HINT = re.compile(rb"python/|%TAG|yaml\.org")
 _OVERLAP = 16
+# White space, and the bytes of the marks that a text may begin with.
+_BEFORE_JSON = b" \t\n\r\f\xef\xbb\xbf\xff\xfe"
 # The marks of UTF-32 begin like those of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -35,7 +38,7 @@ class TextScanner(Scanner):
 
     def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
         """Check every byte, then look for YAML tags where something looks like one."""
-        position, hinted, before = 0, False, b""
+        position, hinted, before, first = 0, False, b"", b""
         wide = read_exactly(subject.stream, 4).startswith(tuple(mark for mark, _ in _MARKS))
         subject.stream.seek(0)
         if wide:
@@ -48,12 +51,17 @@ class TextScanner(Scanner):
                 )
                 return
             hinted = hinted or _TAG_HINT.search(before + chunk) is not None
+            first = first or chunk.lstrip(_BEFORE_JSON)[:1]
             before = chunk[-_OVERLAP:]
             position += len(chunk)
         if hinted:
             from tidegate.scanners.yaml_text.scanner import report_tags
 
             report_tags(subject, report, named=False)
+        if first in {b"{", b"["}:
+            from tidegate.scanners.json_text import report_json
+
+            report_json(subject, report)
 
 
 def _scan_wide(subject: Subject, report: Report) -> None:
@@ -62,10 +70,21 @@ def _scan_wide(subject: Subject, report: Report) -> None:
         report.unread(subject, f"a UTF-16 or UTF-32 text larger than {MAX_TEXT >> 20} MiB")
     elif not is_text(data, whole=True):
         report.unread(subject, "begins as text, and is none further on")
-    elif _TAG_HINT.search(data.replace(b"\0", b"")):
-        from tidegate.scanners.yaml_text.scanner import report_tags
+    else:
+        narrow = data.replace(b"\0", b"")
+        if _TAG_HINT.search(narrow):
+            from tidegate.scanners.yaml_text.scanner import report_tags
 
-        report_tags(subject, report, named=False)
+            report_tags(subject, report, named=False)
+        if narrow.lstrip(_BEFORE_JSON)[:1] in {b"{", b"["}:
+            from tidegate.scanners.json_text import report_json
+
+            report_json(subject, report)
+
+
+def encoding_of(data: bytes) -> str:
+    """The encoding that the mark at the start says; UTF-8 where there is none."""
+    return next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8-sig")
 
 
 def read_text(subject: Subject, report: Report, limit: int = MAX_TEXT) -> str | None:
@@ -78,7 +97,7 @@ def read_text(subject: Subject, report: Report, limit: int = MAX_TEXT) -> str | 
     if len(data) > limit:
         report.unread(subject, f"larger than the {limit} bytes that are read as one text")
         return None
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8-sig")
+    encoding = encoding_of(data)
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:

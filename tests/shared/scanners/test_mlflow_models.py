@@ -11,6 +11,8 @@ from samples.estimators import pipelines
 from samples.mlflow_models import HONEST_MLMODEL, mlmodel, saved_sklearn_model
 from samples.scanned import assert_clean, grave_rules_of, rules_of, scanned, scanned_folder
 
+from tidegate.scanners.yaml_text.tree import TreeError, read_tree, walk
+
 
 def rules(changes: dict, flavor: str = "python_function") -> set[str]:
     return grave_rules_of(scanned(mlmodel(changes, flavor), "MLmodel"))
@@ -53,7 +55,12 @@ def test_a_loader_of_the_standard_library_is_dangerous(module):
         assert "MLMODEL-LOADER-DANGEROUS" in found
 
 
-@pytest.mark.parametrize("module", ["mlflow.llama_index", "mlflow.langchain", "mlflow.spark"])
+@pytest.mark.parametrize(
+    "module",
+    ["mlflow.llama_index", "mlflow.langchain", "mlflow.spark", "mlflow.transformers",
+     "mlflow.sentence_transformers", "mlflow.keras", "mlflow.tensorflow", "mlflow.diffusers",
+     "mlflow.spacy"],
+)  # fmt: skip
 def test_a_flavor_that_imports_what_its_own_files_name_is_held(module):
     assert rules({"loader_module": module}) == {"MLMODEL-LOADER-UNKNOWN"}
 
@@ -155,9 +162,44 @@ def test_an_unusual_file_is_found(text):
     assert "MLMODEL-MALFORMED" in raw(text + " " if text else " ")
 
 
-def test_an_alias_to_an_earlier_value_is_followed():
-    text = "x: &a {loader_module: os}\nflavors: {python_function: *a}\n"
-    assert "MLMODEL-LOADER-DANGEROUS" in raw(text)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: &a {loader_module: os}\nflavors: {python_function: *a}\n",
+        "flavors: {sklearn: {model_config: &a {x: /etc/x}, data: *a}}\n",
+        "flavors: {sklearn: &a {}}\n",
+        "flavors: {sklearn: {x: &a y}}\n",
+    ],
+)
+def test_anchors_and_aliases_which_mlflow_never_writes_are_held(text):
+    assert raw(text) == {"MLMODEL-MALFORMED"}
+
+
+def test_a_shared_node_is_visited_under_every_chain_of_keys():
+    tree = read_tree("a: &n {p: v}\nb: [*n, *n]\n")
+    assert [keys for keys, _ in walk(tree)] == [("a", "p"), ("b", "p")]
+
+
+def test_aliases_that_unfold_without_end_are_refused():
+    lines = ["a0: &a0 {x: y}"]
+    for n in range(1, 12):
+        inner = ", ".join(f"k{m}: *a{n - 1}" for m in range(9))
+        lines.append(f"a{n}: &a{n} {{{inner}}}")
+    with pytest.raises(TreeError):
+        list(walk(read_tree("\n".join(lines))))
+
+
+@pytest.mark.parametrize("key", ["uri", "model_config", "source_model_name", "code"])
+def test_a_key_that_only_tells_exempts_no_other_place(key):
+    assert "MLMODEL-PATH" in rules({"data": {key: "/etc/x"}})
+    assert "MLMODEL-PATH" in rules({"anything": {"inner": {key: {"path": "../x"}}}})
+    assert "MLMODEL-PATH" in rules({"artifacts": {"uri": {"path": "../x"}}})
+    assert "MLMODEL-PATH" in rules({"data": "../x"}, key)
+
+
+def test_a_models_own_settings_may_tell_of_addresses():
+    assert not rules({"model_config": {"endpoint": "https://host.example/v1"}})
+    assert "MLMODEL-PATH" in rules({"model_config": "/etc/x.yaml"})
 
 
 def test_aliases_do_not_multiply():

@@ -245,3 +245,96 @@ _VALUES = st.recursive(
 @given(_VALUES)
 def test_any_schema_is_read_without_an_error(value):
     scanned(plain_zip({"schema.json": json.dumps(value).encode()}), "m.skops")
+
+
+def state(content: dict, *key_types: dict, kind: str = "dict", **fields) -> dict:
+    types = key_types or tuple(node("TypeNode", "builtins", "str") for _ in content)
+    fields = {"key_types": listed(*types), **fields}
+    return node("DictNode", "builtins", kind, content=content, **fields)
+
+
+def svc(content, **fields) -> dict:
+    return node("ObjectNode", "sklearn.svm._classes", "SVC", content=content, **fields)
+
+
+def distribution_file(change: str = "") -> bytes:
+    """A distribution of scipy as skops saves it, with `change` before its template."""
+    from scipy.stats import _continuous_distns as distributions
+
+    with zipfile.ZipFile(
+        io.BytesIO(skops.io.dumps(distributions.norm_gen(name="norm")))
+    ) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    root = json.loads(members["schema.json"])
+    template = root["content"]["content"]["_parse_arg_template"]
+    template["content"] = json.dumps(change + json.loads(template["content"]))
+    return plain_zip({**members, "schema.json": json.dumps(root).encode()})
+
+
+def test_a_template_of_scipy_that_runs_when_loaded_must_be_scipys_own():
+    assert "SKOPS-EXEC" not in grave_rules_of(scanned(distribution_file(), "m.skops"))
+    assert "SKOPS-EXEC" in grave_rules_of(scanned(distribution_file("x = 1\n"), "m.skops"))
+
+
+@pytest.mark.parametrize(
+    "key", ["_parse_arg_template", "__class__", "__setattr__", "restore_design_info", "formula",
+            "model_spec", "design_info"],
+)  # fmt: skip
+def test_a_state_that_decides_code_is_found(key):
+    assert "SKOPS-EXEC" in rules(svc(state({key: plain("1 + 1")})))
+    assert not rules(svc(state({"C": plain(1.0)})))
+
+
+def test_a_state_that_stands_elsewhere_under_the_same_id_is_found():
+    evil = state({"_parse_arg_template": plain("x = 1")}, __id__=7)
+    for reference in ({"__id__": 7}, node("CachedNode", "a", "b", __id__=7), state({}, __id__=7)):
+        assert "SKOPS-EXEC" in rules(listed(evil, svc(reference)))
+
+
+def test_a_template_that_stands_elsewhere_under_the_same_id_is_found():
+    evil = {**plain("x = 1"), "__id__": 7}
+    assert "SKOPS-EXEC" in rules(listed(evil, svc(state({"_parse_arg_template": {"__id__": 7}}))))
+
+
+@pytest.mark.parametrize("identity", [1.0, True, None, [1]])
+def test_an_id_that_python_takes_for_another_one_is_held(identity):
+    assert "SKOPS-MALFORMED" in rules({**plain("x"), "__id__": identity})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        plain({"a": 1}),
+        plain([["_parse_arg_template", "x = 1"]]),
+        listed(plain("x")),
+        node("TupleNode", "builtins", "tuple", content=[plain("x")]),
+        {"__id__": 99},
+        [],
+        "x",
+        state({}, kind="frozenset"),
+        state({"a": plain(1)}, node("TypeNode", "numpy", "bytes_")),
+        state({"a": plain(1)}, node("FunctionNode", "numpy", "sqrt")),
+        state({}, key_types=plain([])),
+        state({}, key_types=None),
+    ],
+    ids=range(12),
+)
+def test_a_state_that_is_no_plain_dict_of_texts_is_held(content):
+    assert rules(svc(content)) & {"SKOPS-UNTRUSTED-TYPE", "SKOPS-EXEC"}
+
+
+def test_model_data_whose_state_holds_a_formula_is_never_built():
+    root = node("ObjectNode", "statsmodels.base.data", "ModelData", content=state({}))
+    assert "SKOPS-EXEC" in rules(root)
+
+
+@pytest.mark.parametrize("loader", ["TreeNode", "LossNode", "QuantileForestNode"])
+def test_the_state_of_other_kinds_of_objects_is_judged_too(loader):
+    evil = state({"_parse_arg_template": plain("x = 1")})
+    names = {
+        "TreeNode": ("sklearn.tree._tree", "Tree"),
+        "LossNode": ("sklearn._loss._loss", "CyHalfSquaredError"),
+        "QuantileForestNode": ("quantile_forest._quantile_forest_fast", "QuantileForest"),
+    }
+    root = node(loader, *names[loader], content=evil, __reduce__={"args": plain([])})
+    assert "SKOPS-EXEC" in rules(root)

@@ -25,8 +25,9 @@ from tidegate.scanners.yaml_text.tree import (
     walk,
 )
 
-# Where an honest model may tell of an address or an absolute path that loading does not follow.
-_ONLY_TOLD = frozenset({"uri", "model_config", "source_model_name", "model_code_path", "code"})
+# Keys of a flavor where an honest model may tell of an address or an absolute path that loading
+# does not follow, or that is a finding of its own.
+_ONLY_TOLD = frozenset({"source_model_name", "model_code_path", "code"})
 _OUTSIDE = re.compile(
     r"^(?:[/\\~]|[a-zA-Z]:[\\/])|^[a-zA-Z][a-zA-Z0-9+.-]+:/|(?:^|[\\/])\.\.(?:[\\/]|$)"
 )
@@ -46,7 +47,8 @@ class MLmodelScanner(Scanner):
             report.found("MLMODEL-MALFORMED", subject, "The MLmodel file is no readable YAML.")
             return
         try:
-            root = read_tree(text)
+            # MLflow never writes aliases, and they make one value stand at several places.
+            root = read_tree(text, aliases=False)
         except TreeError as problem:
             report.found("MLMODEL-MALFORMED", subject, f"The MLmodel file is unusual: {problem}.")
             return
@@ -149,7 +151,7 @@ def _check_paths(node: Node, above: tuple[str, ...], subject: Subject, report: R
     """Default deny: whatever looks like a way out is one, but for keys that only tell."""
     for keys, value in walk(node):
         path = (*above, *keys)
-        if _ONLY_TOLD & set(path) or not _OUTSIDE.search(value.text):
+        if _only_tells(path) or not _OUTSIDE.search(value.text):
             continue
         report.found(
             "MLMODEL-PATH",
@@ -157,6 +159,16 @@ def _check_paths(node: Node, above: tuple[str, ...], subject: Subject, report: R
             f"{shown('.'.join(path))} leads out of the model's folder: {shown(value.text)}",
             detail=shown(".".join(path), 200),
         )
+
+
+def _only_tells(path: tuple[str, ...]) -> bool:
+    """Whether exactly that chain of keys only tells of a place: its own settings, its history."""
+    if len(path) < 3 or path[0] != "flavors":
+        return False
+    key, below = path[2], path[3:]
+    if key == "artifacts":
+        return len(below) == 2 and below[1] == "uri"
+    return bool(below) if key == "model_config" else key in _ONLY_TOLD and not below
 
 
 class ModuleNameScanner(Scanner):

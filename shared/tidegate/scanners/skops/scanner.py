@@ -22,6 +22,7 @@ from tidegate.scanners.skops.schema import (
     nodes,
     read_schema,
 )
+from tidegate.scanners.skops.states import States
 from tidegate.scanners.streams import read_exactly, shown
 
 _PROTOCOLS = range(3)
@@ -80,8 +81,11 @@ def scan_schema(
             # Some other archive that happens to hold a file of that name.
             return {}
         _check_protocol(root, part, report)
-        for node in nodes(root):
+        found = list(nodes(root))
+        states = States(found)
+        for node in found:
             _check_node(node, part, members, report)
+            states.check(node, part, report)
             file = node.fields.get("file")
             if node.loader in _RAW_BYTES and isinstance(file, str):
                 raw[file] = node.loader

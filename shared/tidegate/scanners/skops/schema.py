@@ -103,5 +103,8 @@ def _node(value: dict[str, Any], role: str, parent: str, *, called: bool) -> Sch
         if part is not None and not isinstance(part, str):
             raise SchemaError("a node of schema.json has a type that is no name")
     identity = value.get("__id__")
-    known_as = None if identity is None else json.dumps(identity, sort_keys=True)
+    if "__id__" in value and type(identity) not in {int, str}:
+        # skops compares ids as Python does, where 1, 1.0 and true are the same.
+        raise SchemaError("a node of schema.json has an id that is no number")
+    known_as = None if identity is None else json.dumps(identity)
     return SchemaNode(loader, module, name, value, role, parent, called, known_as)

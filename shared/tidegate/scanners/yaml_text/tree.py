@@ -76,14 +76,17 @@ class _Open:
     key: str | None = None
 
 
-def read_tree(text: str) -> Node:
-    """The only document of the text. Raises TreeError for anything out of the ordinary."""
+def read_tree(text: str, *, aliases: bool = True) -> Node:
+    """The only document of the text. Raises TreeError for anything out of the ordinary.
+
+    Without `aliases`, an anchor or alias is out of the ordinary too.
+    """
     import yaml
 
     if len(text) > MAX_TREE:
         raise TreeError(f"it is larger than {MAX_TREE >> 20} MiB")
     try:
-        return _Builder().build(yaml.parse(text, Loader=yaml.SafeLoader))
+        return _Builder(aliases=aliases).build(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or type(error).__name__
         raise TreeError(f"it is no YAML: {shown(str(problem))}") from None
@@ -94,7 +97,8 @@ def read_tree(text: str) -> Node:
 class _Builder:
     """Builds the tree from the parser's events."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, aliases: bool) -> None:
+        self._aliases = aliases
         self._open: list[_Open] = []
         self._anchors: dict[str, Node] = {}
         self._root: Node | None = None
@@ -105,6 +109,8 @@ class _Builder:
 
         documents = 0
         for event in events:
+            if not self._aliases and getattr(event, "anchor", None) is not None:
+                raise TreeError("it has an anchor or an alias")
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
@@ -164,17 +170,23 @@ class _Builder:
 
 
 def walk(root: Node) -> Iterator[tuple[tuple[str, ...], Scalar]]:
-    """Every scalar of the tree with the keys that lead to it; shared nodes are visited once."""
-    seen: set[int] = set()
+    """Every scalar of the tree with the keys that lead to it.
+
+    A shared node is visited under each chain of keys that leads to it. Raises TreeError where
+    these are too many.
+    """
+    seen: set[tuple[tuple[str, ...], int]] = set()
     pending: list[tuple[tuple[str, ...], Node]] = [((), root)]
     while pending:
         keys, node = pending.pop()
         if isinstance(node, Scalar):
             yield keys, node
             continue
-        if id(node) in seen:
+        if (keys, id(node)) in seen:
             continue
-        seen.add(id(node))
+        seen.add((keys, id(node)))
+        if len(seen) > _MAX_NODES:
+            raise TreeError("its aliases unfold to too many nodes")
         if isinstance(node, Mapping):
             inner = [((*keys, key), value) for key, value in node.items.items()]
         else:

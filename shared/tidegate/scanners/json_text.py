@@ -1,0 +1,194 @@
+"""JSON: the configurations whose loaders import or run what they name.
+
+transformers runs Python files that `auto_map` names, sentence-transformers imports the types of
+modules.json, diffusers the libraries of model_index.json, PEFT the library that an adapter
+names, and Keras the modules and byte code of its layers. What an object looks like
+decides, not the name of its file.
+
+Always holds: every object is judged as it is read, with all its keys (of a key that stands
+twice some readers take the first, some the last), and is not kept, so that memory stays small.
+What is too large or nests too deep is unread; what is no JSON is a text and no more.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import re
+from typing import Any
+
+from tidegate.scanners.interface import Report, Severity, Subject
+from tidegate.scanners.streams import read_exactly, shown
+from tidegate.scanners.text import MAX_TEXT, encoding_of
+
+_MAX_REPEATED = 16
+_RUNS_CODE = frozenset({"auto_map", "custom_pipeline", "custom_pipelines", "trust_remote_code"})
+_SENTENCE_MODULE = re.compile(r"sentence_transformers\.models\.[A-Z]\w{0,80}", re.ASCII)
+_PIPELINE_LIBRARIES = frozenset({"diffusers", "transformers"})
+_ADAPTED_LIBRARIES = _PIPELINE_LIBRARIES | {"peft"}
+
+_KERAS_PARTS = (
+    "activations|constraints|dtype_policies|engine|initializers|layers|losses|metrics|models|ops"
+    "|optimizers|quantizers|random|regularizers"
+)
+_KERAS_MODULE = re.compile(rf"keras(?:\.src)?\.(?:{_KERAS_PARTS})(?:\.\w{{1,80}})*", re.ASCII)
+_KERAS_CLASS = re.compile(r"(?:[A-Z]\w*>)?[A-Z]\w*|__(?!lambda)[a-z]+__", re.ASCII)
+_KERAS_FUNCTIONS = re.compile(
+    r"keras(?:\.src)?\.(?:activations|losses|metrics)(?:\.\w{1,80})*", re.ASCII
+)
+_CARRIES_CODE = frozenset({"Lambda", "__lambda__"})
+# They call what their configuration names in TensorFlow, or load a model of another kind.
+_REACHES_CODE = frozenset(
+    {"ClassMethod", "InstanceMethod", "InstanceProperty", "JaxLayer", "SlicingOpLambda",
+     "TFOpLambda", "TFSMLayer", "TensorFlowOpLayer", "TorchModuleWrapper"}
+)  # fmt: skip
+
+_Pairs = list[tuple[str, Any]]
+
+
+def report_json(subject: Subject, report: Report) -> None:
+    """Judge the subject, a text that begins like JSON, as one document or one on each line."""
+    subject.stream.seek(0)
+    data = read_exactly(subject.stream, MAX_TEXT + 1)
+    if len(data) > MAX_TEXT:
+        report.unread(subject, f"a JSON text larger than {MAX_TEXT >> 20} MiB")
+        return
+    # A byte that is no UTF-8 hides nothing: it is read as some character.
+    text = data.decode(encoding_of(data), errors="replace")
+    judge = _Judge(subject, report)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=judge.judge,
+        # Numbers say nothing here, and a long one costs time.
+        parse_int=len,
+        parse_float=len,
+        strict=False,
+    )
+    try:
+        if not _parsed(decoder, text):
+            for line in text.split("\n"):
+                if line.lstrip().startswith(("{", "[")):
+                    _parsed(decoder, line)
+    except RecursionError:
+        report.unread(subject, "a JSON text that nests too deep")
+
+
+def _parsed(decoder: json.JSONDecoder, text: str) -> bool:
+    try:
+        decoder.decode(text)
+    except ValueError:
+        return False
+    return True
+
+
+class _Judge:
+    """Judges each object of one text; what it gives back stands for the object's being empty."""
+
+    def __init__(self, subject: Subject, report: Report) -> None:
+        self._subject = subject
+        self._report = report
+        self._is_index = subject.name.lower() == "model_index.json"
+
+    def judge(self, pairs: _Pairs) -> bool:
+        """Report what the object asks for; whether it holds anything."""
+        keys = {key for key, _ in pairs}
+        if len(pairs) - len(keys) > _MAX_REPEATED:
+            self._report.unread(self._subject, "a JSON object has the same keys many times over")
+            return True
+        if keys & _RUNS_CODE:
+            self._judge_code(pairs)
+        if {"type", "path"} <= keys and keys & {"name", "idx"}:
+            self._judge_sentence_module(pairs)
+        if "parent_library" in keys:
+            self._judge_adapter(pairs)
+        if {"class_name", "config"} <= keys:
+            self._judge_keras(pairs)
+        if self._is_index or keys & {"_class_name", "_diffusers_version"}:
+            self._judge_pipeline(pairs)
+        return bool(pairs)
+
+    def _judge_code(self, pairs: _Pairs) -> None:
+        for key, value in pairs:
+            if key in _RUNS_CODE and value:
+                self._report.found(
+                    "CONFIG-REMOTE-CODE",
+                    self._subject,
+                    f"The configuration's {key} makes the loader run code that is not its own.",
+                    detail=key,
+                )
+
+    def _judge_sentence_module(self, pairs: _Pairs) -> None:
+        for kind in _values(pairs, "type"):
+            if isinstance(kind, str) and "." in kind and not _SENTENCE_MODULE.fullmatch(kind):
+                self._import(f"The module list names {shown(kind)}, which is imported.", kind)
+
+    def _judge_adapter(self, pairs: _Pairs) -> None:
+        """PEFT imports the library of the model that an adapter belongs to."""
+        for library in _values(pairs, "parent_library"):
+            if isinstance(library, str) and library.split(".", 1)[0] not in _ADAPTED_LIBRARIES:
+                self._import(f"The adapter's library {shown(library)} is imported.", library)
+
+    def _judge_pipeline(self, pairs: _Pairs) -> None:
+        named = [
+            (key, value)
+            for key, value in pairs
+            if isinstance(value, list)
+            and len(value) == 2
+            and all(part is None or isinstance(part, str) for part in value)
+        ]
+        # The parts' own configurations have lists of two texts as well, but no library.
+        is_index = self._is_index or any(
+            value[0] in _PIPELINE_LIBRARIES or key == "_class_name" or value == [None, None]
+            for key, value in named
+        )
+        for key, (library, name) in named if is_index else ():
+            known = library in _PIPELINE_LIBRARIES and str(name).isidentifier()
+            if key == "_class_name" or (library is not None and not known):
+                what = f"{library}.{name}"
+                self._import(f"The pipeline's {shown(key)} is {shown(what)}, from outside.", what)
+
+    def _judge_keras(self, pairs: _Pairs) -> None:
+        modules = _values(pairs, "module") or [None]
+        for name in _values(pairs, "class_name"):
+            if not isinstance(name, str):
+                continue
+            last = name.rsplit(">", 1)[-1]
+            if last in _CARRIES_CODE:
+                self._keras(f"A {shown(name)} carries code that runs with the model.", name, None)
+            elif last in _REACHES_CODE:
+                self._keras(f"A {shown(name)} runs what it names.", name, Severity.HIGH)
+            for module in modules:
+                for config in _values(pairs, "config"):
+                    if not _is_keras_own(module, name, config):
+                        what = f"{module}.{name}"
+                        self._keras(
+                            f"{shown(what)} is no part of Keras' models.", what, Severity.HIGH
+                        )
+
+    def _import(self, message: str, detail: str) -> None:
+        self._report.found("CONFIG-IMPORT", self._subject, message, detail=shown(detail, 200))
+
+    def _keras(self, message: str, detail: str, severity: Severity | None) -> None:
+        self._report.found(
+            "KERAS-CODE", self._subject, message, severity=severity, detail=shown(detail, 200)
+        )
+
+
+def _values(pairs: _Pairs, wanted: str) -> list[Any]:
+    return [value for key, value in pairs if key == wanted]
+
+
+def _is_keras_own(module: object, name: str, config: object) -> bool:
+    """Whether Keras finds the object among its own, without reaching any other module."""
+    if module is None:
+        return True
+    if not isinstance(module, str):
+        return False
+    if module == "builtins":
+        # Old versions fetch a function of that name from the module.
+        special = name.startswith("__") and name.endswith("__")
+        is_function = name == "function" and not hasattr(builtins, str(config))
+        return special or is_function
+    if name == "function":
+        return _KERAS_FUNCTIONS.fullmatch(module) is not None
+    known = module == "keras" or _KERAS_MODULE.fullmatch(module) is not None
+    return known and _KERAS_CLASS.fullmatch(name) is not None
