@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tidegate.errors import ArtifactError, OperatorError, TidegateError
 from tidegate.policy import Decision
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger(f"mlflow.{__name__}")
 
 P = ParamSpec("P")
 R = TypeVar("R")

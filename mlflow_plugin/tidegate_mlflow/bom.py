@@ -22,7 +22,7 @@ from tidegate.errors import TidegateError
 from tidegate.sbom import BaseModel, BomInput, DataSet, build_bom
 from tidegate_mlflow.versions import VersionRow
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger(f"mlflow.{__name__}")
 
 _REQUIREMENTS_LIMIT = 1 << 20
 _BASE_MODEL_TAGS = ("mlflow.parentModel", "base_model", "tidegate.base_model")

@@ -38,7 +38,8 @@ from tidegate_mlflow import answers, artifacts, bom, host, reserved
 from tidegate_mlflow.answers import gated
 from tidegate_mlflow.versions import FAILED, PENDING, READY, VersionRow, gate_inserts, inserting
 
-_log = logging.getLogger(__name__)
+# Below MLflow's own logger, whose settings decide what a server prints.
+_log = logging.getLogger(f"mlflow.{__name__}")
 
 _MESSAGE_LIMIT = 500
 
@@ -58,6 +59,12 @@ class _GatedMethods(_Store):
         self.gate = Gate.open(ledger=ledger, keep_spare=True)
         self.gate.engine.prepare()
         bom.preload()
+        _log.info(
+            "Tidegate gates this registry: policy %s (%s), ledger %s.",
+            self.gate.policy.profile,
+            self.gate.policy.digest[:19],
+            self.gate.ledger.url,
+        )
         if self.gate.policy.mode is Mode.AUDIT:
             _log.warning("Tidegate runs in audit mode: decisions are recorded, nothing is held.")
 
@@ -94,9 +101,7 @@ class _GatedMethods(_Store):
         with our message.
         """
         if not name.isprintable():
-            raise answers.invalid(
-                "Tidegate: the model's name holds unprintable characters."
-            )
+            raise answers.invalid("Tidegate: the model's name holds unprintable characters.")
         tags = reserved.without_reserved(tags)
         is_prompt = source in host.PROMPT_SOURCES
         if is_prompt:
@@ -289,6 +294,7 @@ class _GatedMethods(_Store):
         decision = self._standing(row, action)
         self._show(row, decision)
         if not decision.allowed:
+            _log.warning("Tidegate refused to %s %s.", action.value, printable(row.subject))
             raise answers.refusal(decision)
 
     def _standing(self, row: VersionRow, action: Action) -> Decision:

@@ -135,6 +135,7 @@ class Gate:
         policy: str | Path | Policy | None = None,
         ledger: str | Ledger | None = None,
         keep_spare: bool = False,
+        make_ledger: bool = True,
     ) -> Gate:
         """A gate with what is given, and the rest from `TIDEGATE_*`.
 
@@ -142,6 +143,8 @@ class Gate:
             policy: a policy, its file, or a built-in profile's name.
             ledger: a ledger or its SQLAlchemy URL.
             keep_spare: keep a scanner process ready between scans, for a server.
+            make_ledger: make a ledger that is not there, and its tables. Who only reads or
+                reviews says False, so that a mistyped URL is an error and not an empty ledger.
 
         Raises:
             PolicyError: the policy can't be read or is not valid.
@@ -154,7 +157,7 @@ class Gate:
         chosen = resolve_policy(policy if policy is not None else settings.policy)
         engine = ScanEngine(settings.limits(), keep_spare=keep_spare)
         if not isinstance(ledger, LedgerClass):
-            ledger = LedgerClass.open(ledger or settings.ledger_url())
+            ledger = LedgerClass.open(ledger or settings.ledger_url(), migrate=make_ledger)
         return cls(chosen, ledger, engine=engine)
 
     def __enter__(self) -> Gate:
@@ -360,7 +363,7 @@ class Gate:
             expires_at=expires,
             now=now,
         )
-        return self._stand(digest, None, Action.LOAD, self._subject_of(digest), actor)
+        return self._stand_everywhere(digest, reference, actor)
 
     def _review(self, reference: str, verdict: ReviewVerdict, actor: str, reason: str) -> Decision:
         digest = self.ledger.resolve(reference)
@@ -379,7 +382,19 @@ class Gate:
             evidence_id=evidence.id if evidence else None,
             now=datetime.now(UTC),
         )
-        return self._stand(digest, None, Action.LOAD, self._subject_of(digest), actor)
+        return self._stand_everywhere(digest, reference, actor)
+
+    def _stand_everywhere(self, digest: str, reference: str, actor: str) -> Decision:
+        """Decide anew under every name of the digest; the decision of the name that was asked for.
+
+        What a person says of bytes holds for all their names, so none may stay on record as if
+        nobody had looked.
+        """
+        subjects = self.ledger.subjects_of(digest) or ("",)
+        decisions = {
+            subject: self._stand(digest, None, Action.LOAD, subject, actor) for subject in subjects
+        }
+        return decisions.get(reference, decisions[subjects[0]])
 
     def _fingerprints(self, digest: str, rule: str | None = None) -> tuple[str, ...]:
         evidence = self.ledger.latest_evidence(digest)

@@ -127,6 +127,23 @@ def test_an_approval_counts_at_once_and_a_rejection_after_it_too(gate: Gate, hos
     assert not gate.standing(hostile).allowed
 
 
+def test_a_review_counts_under_every_name_of_the_bytes(gate: Gate, hostile: Path) -> None:
+    for subject in ("b/1", "copy/1"):
+        gate.check(hostile, Action.REGISTER, subject=subject)
+    decision = gate.approve("b/1", actor="ada", reason="our own test")
+    assert decision.subject == "b/1"
+    assert gate.held() == ()
+    gate.reject("copy/1", actor="ada", reason="a mistake")
+    assert {each.decision.subject for each in gate.held()} == {"b/1", "copy/1"}
+
+
+def test_who_only_reviews_makes_no_ledger(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/mistyped/ledger.db"
+    with pytest.raises(LedgerUnavailableError, match="there is no ledger"):
+        Gate.open(policy="standard", ledger=url, make_ledger=False)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_waiver_needs_an_end_within_the_policys_time(gate: Gate, hostile: Path) -> None:
     gate.check(hostile, Action.REGISTER, subject="b/1")
     for end in ({}, {"days": 0}, {"days": 91}, {"days": 1, "until": datetime.now(UTC)}):

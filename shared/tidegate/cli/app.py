@@ -42,7 +42,7 @@ class _LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="tidegate", message="%(prog)s %(version)s")
 def app() -> None:
-    r"""Supply-chain security for machine learning.
+    """Supply-chain security for machine learning.
 
     Tidegate looks into models and data without loading them, and lets pass only what the
     evidence speaks for. To begin with:
@@ -52,4 +52,4 @@ def app() -> None:
       tidegate scan --record model/  the same, and keep the evidence in the ledger
       tidegate verify model/         are these the bytes that passed?
       tidegate review list           what is held, and waits for a person
-    """
+    """  # noqa: D301 - click wants the character itself

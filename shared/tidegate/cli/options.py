@@ -72,8 +72,11 @@ def ledger_url(given: str | None) -> str | None:
     return given.removeprefix("tidegate+") if given is not None else None
 
 
-def open_gate(ledger: str | None, policy: str | None = None) -> Gate:
-    """The gate of these options, and of the environment where they say nothing."""
+def open_gate(ledger: str | None, policy: str | None = None, *, make_ledger: bool = False) -> Gate:
+    """The gate of these options, and of the environment where they say nothing.
+
+    A ledger is made only where something is to be put into it that was not there before.
+    """
     from tidegate.gate import Gate
 
-    return Gate.open(policy=policy, ledger=ledger_url(ledger))
+    return Gate.open(policy=policy, ledger=ledger_url(ledger), make_ledger=make_ledger)

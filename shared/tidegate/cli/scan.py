@@ -110,7 +110,7 @@ def _recorded(
 
     entries: list[ArtifactReport] = []
     actor = read_settings().acting_user()
-    with open_gate(ledger, policy) as gate:
+    with open_gate(ledger, policy, make_ledger=True) as gate:
         for number, path in enumerate(paths, 1):
             with working(f"Scanning {path} ({number} of {len(paths)})"):
                 try:

@@ -102,6 +102,17 @@ class Reader:
         rows = self._all(query.order_by(table.c.id.desc()))
         return tuple(records.review_from_row(row) for row in rows)
 
+    def subjects_of(self, digest: str) -> tuple[str, ...]:
+        """Every name under which a digest was decided on, the one last used first."""
+        table = schema.decision
+        query = (
+            select(table.c.subject)
+            .where(table.c.digest == checked_text(digest, "digest"))
+            .group_by(table.c.subject)
+            .order_by(func.max(table.c.id).desc())
+        )
+        return tuple(str(row["subject"]) for row in self._all(query))
+
     def held(self, *, limit: int = 100) -> tuple[Held, ...]:
         """What is not allowed by the newest decision about it and its subject, newest first."""
         decided, reviewed = schema.decision, schema.review

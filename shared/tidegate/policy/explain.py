@@ -62,9 +62,9 @@ def explain(decision: Decision) -> str:
 
 
 def summarize(decision: Decision, limit: int = 500) -> str:
-    """One line of at most `limit` characters that still says rule, file and where to ask.
+    """One line of at most `limit` characters that still says rule, file, remedy and where to ask.
 
-    Room is given first to where to ask, then to the first reason, then to a count of the rest.
+    Room is given first to where to ask, then to the first reason, then to how to mend it.
     """
     if decision.outcome is Outcome.ALLOW:
         return _cut(f"Tidegate: passes (policy {printable(decision.profile)}).", limit)
@@ -76,7 +76,13 @@ def summarize(decision: Decision, limit: int = 500) -> str:
     room = max(limit - len(head) - len(tail) - 2, 0)
     place = _cut(location(first), max(room // 3, 12))
     why = _cut(printable(first.message), max(room - len(place), 0))
-    return _cut(f"{head}{place}: {why}{tail}", limit)
+    remedy = f" To mend it: {printable(first.remedy)}" if first.remedy else ""
+    if len(remedy) > room - len(place) - len(why):
+        # The first sentence says the most; a piece of one says nothing.
+        remedy = remedy.partition(". ")[0].rstrip(".") + "."
+    if len(remedy) > room - len(place) - len(why):
+        remedy = ""
+    return _cut(f"{head}{place}: {why}{remedy}{tail}", limit)
 
 
 def _paragraph(reason: Reason) -> Sequence[str]:
@@ -93,12 +99,13 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _where_to_ask(decision: Decision) -> str:
-    reference = str(decision.id) if decision.id is not None else decision.digest[7:19]
-    parts = [f"Review: tidegate review show {reference}"]
+    """Whom a person asks, and by which number. What is on no record has none."""
+    whom = printable(decision.contact) if decision.contact else "your registry admin"
+    if decision.id is None:
+        return f"Ask {whom}; nothing is on record of it yet."
+    parts = [f"Ask {whom} for a review: tidegate review show {decision.id}"]
     if decision.review_url:
         parts.append(printable(decision.review_url))
-    if decision.contact:
-        parts.append(f"ask {printable(decision.contact)}")
     return ", ".join(parts) + "."
 
 

@@ -88,6 +88,7 @@ def test_the_sbom_on_record_is_printed_and_written(tidegate, good, ledger_url):
 
 
 def test_an_sbom_that_is_not_on_record_is_2(tidegate):
+    assert tidegate("db", "upgrade").code == 0
     assert tidegate("sbom", "fraud/1").code == 2
 
 

@@ -15,7 +15,15 @@ def held(tidegate, hostile):
     return hostile
 
 
+def test_a_mistyped_ledger_is_an_error_and_is_not_made(tidegate, tmp_path):
+    result = tidegate("review", "list", "--ledger", f"sqlite:///{tmp_path}/nowhere/ledger.db")
+    assert result.code == 3
+    assert "there is no ledger" in result.err
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_an_empty_ledger_holds_nothing(tidegate):
+    tidegate("db", "upgrade")
     result = tidegate("review", "list")
     assert (result.code, result.out) == (0, "Nothing is held.\n")
     assert json.loads(tidegate("review", "list", "-f", "json").out)["held"] == []

@@ -284,6 +284,18 @@ def test_a_summary_fits_its_limit_and_a_text_forges_no_line(
     assert all(char.isprintable() or char == "\n" for char in decision.explain())
 
 
+def test_a_summary_has_the_remedy_where_there_is_room() -> None:
+    summary = replace(judged(STANDARD, evidence(OWN_CODE)), id=3).summary(500)
+    assert "To mend it" in summary
+    assert "Ask your registry admin for a review: tidegate review show 3" in summary
+
+
+def test_what_is_on_no_record_points_to_no_record() -> None:
+    decision = judged(STANDARD, evidence(OWN_CODE))
+    assert "review show" not in decision.explain()
+    assert "Ask your registry admin" in decision.explain()
+
+
 def test_a_summary_names_rule_file_and_where_to_ask() -> None:
     policy = replace(
         STANDARD, contact="ml-security@example.com", review_url="https://mlflow.example/tidegate"
