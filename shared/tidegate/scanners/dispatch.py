@@ -13,6 +13,19 @@ from tidegate.artifact.formats import Format, detect_formats
 from tidegate.scanners.interface import Budget, Dispatcher, Limits, Report, Subject
 from tidegate.scanners.registry import INERT, scanner_for
 
+_FREE_FORM = frozenset(
+    {
+        Format.TEXT,
+        Format.JSON,
+        Format.YAML,
+        Format.REQUIREMENTS,
+        Format.MARKUP,
+        Format.IMAGE,
+        Format.UNKNOWN,
+    }
+)
+"""Formats in which anything may stand: no reader of ours accounts for every byte."""
+
 
 class FileDispatcher(Dispatcher):
     """Dispatches one file and all that unfolds inside it; make a new one for every file."""
@@ -63,7 +76,7 @@ def formats_of(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]:
     from tidegate.scanners.pickle.probe import probe
 
     stream.seek(0)
-    is_pickle = probe(stream, size)
+    is_pickle = probe(stream, size, thorough=bool(_FREE_FORM.intersection(told)))
     stream.seek(0)
     if not is_pickle:
         return told

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from tidegate.scanners.callables import Standing, Use, judge, python3_name
 from tidegate.scanners.interface import Severity
-from tidegate.scanners.pickle import arrays, calls
-from tidegate.scanners.pickle.opcodes import Operand, Text
+from tidegate.scanners.pickle import arrays, calls, data_types, objects
+from tidegate.scanners.pickle.opcodes import Number, Operand, Text
 from tidegate.scanners.pickle.source import Break
 from tidegate.scanners.pickle.stack_opcodes import Handler, refuse_change
 from tidegate.scanners.pickle.values import (
@@ -98,32 +98,41 @@ def _made(machine: Machine, callee: Value, values: list[Value], offset: int) -> 
 
 
 def _reduce(machine: Machine, offset: int, _operand: Operand) -> None:
-    args = machine.pop(offset)
+    args = _arguments(machine.pop(offset), offset)
     callee = machine.pop(offset)
-    if not _may_be_tuple(args):
-        raise Break("a function is called with something that is no tuple", offset)
     machine.stack.append(calls.call(machine.trace, callee, args, offset))
 
 
-def _may_be_tuple(args: Value) -> bool:
-    if isinstance(args, Items):
-        return args.kind == "tuple"
-    return isinstance(args, Call | Unknown | Persistent)
+def _arguments(args: Value, offset: int) -> Value:
+    """What a call is given; unpicklers written in Python take the items of whatever has some."""
+    if args is None or isinstance(args, bool | int | float | Number | Module):
+        raise Break("a call has arguments that are no tuple", offset)
+    if isinstance(args, str | bytes):
+        return items_of("tuple", list(args))
+    if isinstance(args, Items) and args.kind != "tuple":
+        if args.kind == "list":
+            made = items_of("tuple", args.kept)
+            made.count = args.count
+            return made
+        if args.kind == "dict" and args.complete:
+            return items_of("tuple", args.kept[::2])
+        return Unknown("the items of something unordered") if args.count else items_of("tuple", [])
+    if isinstance(args, Text | Global):
+        return Unknown("the items of something that is no tuple")
+    return args
 
 
 def _new_object(machine: Machine, offset: int, _operand: Operand) -> None:
-    args = machine.pop(offset)
+    args = _arguments(machine.pop(offset), offset)
     callee = machine.pop(offset)
-    if not _may_be_tuple(args):
-        raise Break("an object is made with something that is no tuple", offset)
     machine.stack.append(calls.call(machine.trace, callee, args, offset, Use.MAKE))
 
 
 def _new_object_with_keywords(machine: Machine, offset: int, _operand: Operand) -> None:
     keywords = machine.pop(offset)
-    args = machine.pop(offset)
+    args = _arguments(machine.pop(offset), offset)
     callee = machine.pop(offset)
-    if not _may_be_tuple(args) or (isinstance(keywords, Items) and keywords.kind != "dict"):
+    if isinstance(keywords, Items) and keywords.kind != "dict":
         raise Break("an object is made with something that are no arguments", offset)
     machine.stack.append(calls.call(machine.trace, callee, args, offset, Use.MAKE))
 
@@ -133,55 +142,14 @@ def _build(machine: Machine, offset: int, _operand: Operand) -> None:
     state = machine.pop(offset)
     target = machine.top(offset)
     if isinstance(target, Call):
-        _note_state(machine, state, offset)
+        objects.note_state(machine.trace, target, state, offset)
         if len(target.state) < 8:
             target.state.append(state)
+        data_types.check(machine.trace, target, offset)
         if not machine.second and arrays.is_wrapper(target):
             arrays.follow(machine, target, offset)
     elif isinstance(target, Global | Module | Unknown | Persistent):
         refuse_change(machine, target, offset)
-
-
-def _note_state(machine: Machine, state: Value, offset: int) -> None:
-    """Hold a state whose keys replace the object's own methods, or can't be known."""
-    parts: list[Value] = [state]
-    if isinstance(state, Items) and state.kind == "tuple" and state.count == 2:
-        parts = state.kept
-    for part in parts:
-        odd = part.odd_keys if isinstance(part, Items | Call) else []
-        if isinstance(part, Unknown | Persistent) or (isinstance(part, Call) and _hides_keys(part)):
-            odd = [part]
-        if odd:
-            machine.trace.note(
-                "PICKLE-INDIRECT",
-                offset,
-                f"The pickle sets the attribute {show(odd[0])} of an object, which decides what"
-                " the object itself does.",
-            )
-
-
-_DICT_MAKERS = frozenset(
-    {
-        "builtins.dict",
-        "collections.Counter",
-        "collections.OrderedDict",
-        "collections.defaultdict",
-        "copyreg._reconstructor",
-    }
-)
-
-
-def _hides_keys(state: Call) -> bool:
-    """True for a dict that is called into being with its keys among the arguments."""
-    made_by = state.callee.path if isinstance(state.callee, Global) else ""
-    if made_by not in _DICT_MAKERS:
-        return False
-    if not isinstance(state.args, Items):
-        return True
-    if made_by == "copyreg._reconstructor" and len(state.args.kept) > 1:
-        base = state.args.kept[1]
-        return not (isinstance(base, Global) and base.path == "builtins.object")
-    return state.args.count > 0
 
 
 def _extension(machine: Machine, offset: int, operand: Operand) -> None:

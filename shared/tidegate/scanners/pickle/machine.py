@@ -108,7 +108,9 @@ class Machine:
         """An array of objects follows as a pickle of its own: read it, then go on here."""
         if len(self._outer) >= MAX_NESTED_ARRAYS:
             raise Break(
-                f"more than {MAX_NESTED_ARRAYS} arrays of objects inside one another", offset
+                f"more than {MAX_NESTED_ARRAYS} arrays of objects inside one another",
+                offset,
+                limit=True,
             )
         self._outer.append((self.stack, self.marks, self.memo, self.protocol, self._below_marks))
         self.stack, self.marks, self.memo = [], [], Memo()
@@ -131,7 +133,7 @@ class Machine:
         marks = len(self.marks) + sum(len(marks) for _, marks, _, _, _ in self._outer)
         held = len(self.stack) + self._below_marks + outer + marks * _MARK_WEIGHT
         if held > MAX_VALUES:
-            raise Break(f"more than {MAX_VALUES} values are held at once", offset)
+            raise Break(f"more than {MAX_VALUES} values are held at once", offset, limit=True)
 
 
 _HANDLERS = tuple(

@@ -22,7 +22,7 @@ class Memo:
     bytes sees the first one's memo without a copy of it.
     """
 
-    __slots__ = ("_dense", "_objects", "_parent", "_scattered", "_text", "full")
+    __slots__ = ("_dense", "_objects", "_parent", "_scattered", "_text", "full", "lost")
 
     def __init__(self, parent: Memo | None = None) -> None:
         self._dense: list[Value] = []
@@ -30,6 +30,7 @@ class Memo:
         self._parent = parent
         self._text = self._objects = 0
         self.full = False
+        self.lost = False
 
     def __len__(self) -> int:
         """How many indexes are set; MEMOIZE takes this number as its index."""
@@ -49,10 +50,16 @@ class Memo:
         else:
             self.full = True
 
+    def put_somewhere(self) -> None:
+        """Set an index whose number is too long to be read: it may be any, so all are lost."""
+        self.lost = True
+
     def get(self, index: int) -> Value:
         """The value at `index`; KeyError where the loader would find nothing."""
         if index < 0:
             raise KeyError(index)
+        if self.lost:
+            return FORGOTTEN
         if index in self._scattered:
             return self._scattered[index]
         if index < len(self._dense):

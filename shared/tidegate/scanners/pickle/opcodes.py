@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import codecs
 import enum
+import re
 import struct
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,7 +24,10 @@ SHORT = 1024
 """Strings up to this many bytes are kept as values; longer ones by reference."""
 
 NAME_LINE = 4096
-NUMBER_LINE = 1 << 20
+"""No module has a longer name; an attribute reached through dots might."""
+
+_NO_NAME = re.compile(rb"[\0-\x2d\x2f\x3a-\x40]")
+_NUMBER_HEAD = re.compile(rb"[\s0-9a-zA-Z_+.-]*")
 
 
 class Encoding(enum.Enum):
@@ -140,38 +144,71 @@ def _text_line(encoding: Encoding) -> Reader:
     return read
 
 
-def _line(source: Source, limit: int) -> bytes:
-    return source.take(source.find_newline(limit) + 1)[:-1]
-
-
-def _name_line(source: Source) -> str:
+def _name_line(source: Source, *, dotted: bool = False) -> str:
+    """A line of UTF-8. Where `dotted`, one of any length may be what a loader follows."""
     start = source.offset
     try:
-        return _line(source, NAME_LINE).decode("utf-8")
+        length = source.find_newline(NAME_LINE)
+    except Break as broken:
+        source.seek(start)
+        head = source.take(min(NAME_LINE, source.size - start))
+        if dotted and len(head) == NAME_LINE and b"." in head and not _NO_NAME.search(head):
+            raise Break(broken.reason, start, limit=True) from None
+        raise
+    try:
+        return source.take(length + 1)[:-1].decode("utf-8")
     except UnicodeDecodeError:
         raise Break("a name is not UTF-8", start) from None
 
 
 def _name_pair(source: Source) -> Operand:
-    return (_name_line(source), _name_line(source))
+    return (_name_line(source), _name_line(source, dotted=True))
 
 
-def _one_name(source: Source) -> Operand:
+def _persistent_id(source: Source) -> Operand:
+    start = source.offset
+    length = source.find_newline(limit=source.size)
+    if length > NAME_LINE:
+        source.skip(length + 1)
+        return Text(start, length, Encoding.UTF8)
     return _name_line(source)
+
+
+def _number_line(source: Source) -> bytes | Number:
+    """A line of digits up to its first NUL, where C ends a string; of a long one the length.
+
+    Loaders read such a line at any length, so a long one is stepped over, unless its beginning
+    already is no number.
+    """
+    start = source.offset
+    length = source.find_newline(limit=source.size)
+    if length <= SHORT:
+        return source.take(length + 1)[:-1].split(b"\0", 1)[0]
+    head = source.take(SHORT)
+    source.seek(start)
+    source.skip(length + 1)
+    if b"\0" in head:
+        return head.split(b"\0", 1)[0]
+    if not _NUMBER_HEAD.fullmatch(head):
+        raise Break("a number can't be read", start)
+    return Number(length)
 
 
 def _integer_line(source: Source) -> Operand:
     """INT and LONG: decimal digits, "00" and "01" for the booleans, an L behind."""
     start = source.offset
-    line = _line(source, NUMBER_LINE)
+    line = _number_line(source)
+    if isinstance(line, Number):
+        return line
     if line in (b"00", b"01"):
         return line == b"01"
-    digits = line.split(b"\0")[0].removesuffix(b"L")
-    if len(digits) > SHORT:
-        return Number(len(digits))
+    digits = line.removesuffix(b"L")
     try:
         return _any_base(digits)
     except ValueError:
+        # strtol takes nothing at all for a zero where a NUL follows.
+        if not digits and source.offset - start > 1:
+            return 0
         raise Break("a number can't be read", start) from None
 
 
@@ -185,16 +222,22 @@ def _any_base(digits: bytes) -> int:
 
 def _memo_line(source: Source) -> Operand:
     start = source.offset
+    line = _number_line(source)
+    if isinstance(line, Number):
+        return line
     try:
-        return int(_line(source, NAME_LINE).split(b"\0")[0])
+        return int(line)
     except ValueError:
         raise Break("a memo index can't be read", start) from None
 
 
 def _float_line(source: Source) -> Operand:
     start = source.offset
+    line = _number_line(source)
+    if isinstance(line, Number):
+        return line
     try:
-        return float(_line(source, NAME_LINE))
+        return float(line)
     except ValueError:
         raise Break("a number can't be read", start) from None
 
@@ -229,7 +272,7 @@ _ROWS: tuple[tuple[bytes, str, Reader | None], ...] = (
     (b"L", "LONG", _integer_line),
     (b"M", "BININT2", _ushort),
     (b"N", "NONE", None),
-    (b"P", "PERSID", _one_name),
+    (b"P", "PERSID", _persistent_id),
     (b"Q", "BINPERSID", None),
     (b"R", "REDUCE", None),
     (b"S", "STRING", _text_line(Encoding.ESCAPED)),

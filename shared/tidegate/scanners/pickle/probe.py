@@ -6,7 +6,11 @@ the bytes, and they are a pickle when it comes far enough that a text or a pictu
 
 - after a PROTO opcode, three more opcodes in order; or
 - anything is called, or something dangerous is named, with a stack that allows it; or
-- the STOP is reached, with all bytes read or with something imported on the way.
+- the STOP is reached, with all bytes read or with something imported on the way; or
+- reading ends at a bound of this program, where a loader might go on.
+
+A `thorough` look at bytes that end none of these ways also searches them for a place from which
+something is called, lest a payload hides behind an operand that we misread.
 
 "category,value", "channels:", Python source or JSON come to none of these. A list of words may
 name something by chance ("cat" and "dog" read as "at.dog"), but calls nothing.
@@ -17,11 +21,12 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
-from tidegate.scanners.callables import Standing
+from tidegate.scanners.callables import Standing, Use
 from tidegate.scanners.pickle.machine import Machine
 from tidegate.scanners.pickle.opcodes import OPCODES
 from tidegate.scanners.pickle.source import Break, Source
-from tidegate.scanners.pickle.trace import Trace
+from tidegate.scanners.pickle.sweep import sweep
+from tidegate.scanners.pickle.trace import Reference, Trace
 
 MAX_STEPS = 100_000
 _PROTO = 0x80
@@ -29,9 +34,9 @@ _HIGHEST_PROTOCOL = 5
 _STEPS_AFTER_PROTO = 4
 
 
-def probe(stream: BinaryIO, size: int) -> bool:
+def probe(stream: BinaryIO, size: int, *, thorough: bool = False) -> bool:
     """True where the bytes from the stream's start decode as a pickle. Moves the position."""
-    return probe_at(stream, size, 0)
+    return probe_at(stream, size, 0) or (thorough and _calls_anywhere(stream, size))
 
 
 def probe_at(stream: BinaryIO, size: int, offset: int, max_steps: int = MAX_STEPS) -> bool:
@@ -51,8 +56,8 @@ def probe_at(stream: BinaryIO, size: int, offset: int, max_steps: int = MAX_STEP
                 return True
             if trace.named and _names_danger(trace):
                 return True
-    except Break:
-        return bool(trace.calls) or _names_danger(trace)
+    except Break as broken:
+        return broken.limit or bool(trace.calls) or _names_danger(trace)
     return led_by_proto or source.offset >= size or bool(trace.named)
 
 
@@ -82,8 +87,29 @@ def _is_proto(source: Source) -> bool:
 
 def _names_danger(trace: Trace) -> bool:
     return any(
-        reference.judgement.standing is Standing.DANGEROUS
-        and reference.module.isidentifier()
-        and all(part.isidentifier() for part in reference.name.split("."))
+        reference.judgement.standing is Standing.DANGEROUS and _is_plausible(reference)
         for reference in trace.references.values()
     )
+
+
+def _calls_anywhere(stream: BinaryIO, size: int) -> bool:
+    """True where something named is made or called from some place in the bytes.
+
+    A name alone is not enough here: lists of words and of modules have such lines
+    ("acos" and "asin" on two lines read as "os.asin"). Bytes past the sweep's bounds are not
+    looked at: this is a second net under the reading from the start.
+    """
+    if not _may_begin(Source(stream, size)):
+        return False
+    trace = Trace()
+    sweep(stream, size, 0, trace)
+    return any(
+        reference.use > Use.NAME and _is_plausible(reference)
+        for reference in trace.references.values()
+    )
+
+
+def _is_plausible(reference: Reference) -> bool:
+    """A name that some module could have; in random bytes, most have none."""
+    parts = f"{reference.module}.{reference.name}".split(".")
+    return all(part.isidentifier() for part in parts)

@@ -14,12 +14,16 @@ CHUNK = 1 << 18
 
 
 class Break(Exception):  # noqa: N818 - a place where reading ends, not a fault of this program
-    """The stream can't be read on as a pickle from here; `reason` says why."""
+    """The stream can't be read on as a pickle from here; `reason` says why.
 
-    def __init__(self, reason: str, offset: int) -> None:
+    `limit` says that a bound of this program ended the reading: a loader might go on.
+    """
+
+    def __init__(self, reason: str, offset: int, *, limit: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.offset = offset
+        self.limit = limit
 
 
 class Source:

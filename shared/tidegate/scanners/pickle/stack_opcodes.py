@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tidegate.scanners.pickle.opcodes import Operand, Text
+from tidegate.scanners.pickle.opcodes import Number, Operand, Text
 from tidegate.scanners.pickle.source import Break
 from tidegate.scanners.pickle.states import decides_code
 from tidegate.scanners.pickle.values import (
+    FORGOTTEN,
     Call,
     Global,
     Items,
@@ -107,6 +108,12 @@ def _fill_pairs(machine: Machine, target: Value, values: list[Value], offset: in
         raise Break("a dict gets a key without a value", offset)
     if isinstance(target, Items | Call):
         _note_keys(target, values)
+        if target.given and values:
+            machine.trace.note(
+                "PICKLE-INDIRECT",
+                offset,
+                "The pickle changes an object's state after the object has taken it.",
+            )
     if isinstance(target, Items):
         target.add(values)
     elif values:
@@ -167,8 +174,13 @@ def _pop_mark(machine: Machine, offset: int, _operand: Operand) -> None:
 
 
 def _duplicate(machine: Machine, offset: int, _operand: Operand) -> None:
-    value = machine.top(offset)
+    _push_again(machine, machine.top(offset))
+
+
+def _push_again(machine: Machine, value: Value) -> None:
     machine.trace.push_again(value)
+    if isinstance(value, Call):
+        value.recalled = True
     machine.stack.append(value)
 
 
@@ -188,6 +200,10 @@ def _frame(machine: Machine, _offset: int, operand: Operand) -> None:
 
 
 def _put(machine: Machine, offset: int, operand: Operand) -> None:
+    if isinstance(operand, Number):
+        machine.top(offset)
+        machine.memo.put_somewhere()
+        return
     if not isinstance(operand, int) or operand < 0:
         raise Break("a memo index is negative", offset)
     machine.memo.put(operand, machine.top(offset))
@@ -198,12 +214,14 @@ def _memoize(machine: Machine, offset: int, _operand: Operand) -> None:
 
 
 def _get(machine: Machine, offset: int, operand: Operand) -> None:
+    if isinstance(operand, Number):
+        machine.stack.append(FORGOTTEN)
+        return
     try:
         value = machine.memo.get(operand if isinstance(operand, int) else -1)
     except KeyError:
         raise Break(f"nothing is memoized under {operand!r}", offset) from None
-    machine.trace.push_again(value)
-    machine.stack.append(value)
+    _push_again(machine, value)
 
 
 def _next_buffer(machine: Machine, _offset: int, _operand: Operand) -> None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 
-from tidegate.scanners.pickle.values import Call, Persistent, Unknown, Value
+from tidegate.scanners.pickle.values import Value
 
 _HARMLESS = frozenset({"__doc__", "__name__", "__module__", "__qualname__"})
 
-_RUN_AS_FORMULA = frozenset({"restore_design_info", "restore_model_spec"})
-"""statsmodels.base.data.ModelData then evaluates the state's formula, which is Python."""
+_RUN_AS_FORMULA = frozenset(
+    {"design_info", "formula", "model_spec", "restore_design_info", "restore_model_spec"}
+)
+"""Formulas are Python. statsmodels evaluates them when it gives ModelData its state, or when a
+model predicts; under which class the attribute stands does not matter to it."""
 
 _SHAPES = r"(?:[A-Za-z_]\w{0,40}, ){0,20}"
 _PLACE = r" loc=0(?:, scale=1)?"
@@ -36,6 +39,6 @@ def decides_code(key: Value, value: Value) -> bool:
         if key == "_parse_arg_template":
             return not (isinstance(value, str) and _TEMPLATE.fullmatch(value))
         if key in _RUN_AS_FORMULA:
-            return True
+            return value is not None and value is not False
         return key.startswith("__") and key.endswith("__") and key not in _HARMLESS
-    return isinstance(key, Call | Unknown | Persistent)
+    return not isinstance(key, int | bytes | None)

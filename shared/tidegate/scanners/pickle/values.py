@@ -44,13 +44,17 @@ class Module:
 
 @dataclass(slots=True)
 class Items:
-    """A tuple, list, dict or set: its first items (a dict's keys and values in turn)."""
+    """A tuple, list, dict or set: its first items (a dict's keys and values in turn).
+
+    `given` says that it already is the state of an object, which may have kept it.
+    """
 
     kind: str
     kept: list[Value] = field(default_factory=list)
     count: int = 0
     depth: int = 0
     odd_keys: list[Value] = field(default_factory=list)
+    given: bool = False
 
     def add(self, values: Sequence[Value]) -> None:
         """Put `values` in; past the first ones only their number is kept."""
@@ -84,7 +88,9 @@ class Call:
 
     `made` says that it is an object of the class `callee`, made without a call. `odd_keys`,
     here and in `Items`, are the keys that would mean more than an attribute, were this a state:
-    "__setstate__", or one that is computed.
+    "__setstate__", or one that is computed. `recalled` says that it came onto the stack again
+    after it was made, so something else may hold it; `given` is as in `Items`.
+    `objects` is what `data_types` found of a numpy.dtype.
     """
 
     callee: Value
@@ -94,6 +100,9 @@ class Call:
     made: bool = False
     state: list[Value] = field(default_factory=list)
     odd_keys: list[Value] = field(default_factory=list)
+    recalled: bool = False
+    given: bool = False
+    objects: bool | None = None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,104 @@
+"""Data types of numpy that would make an array take raw bytes for Python objects.
+
+A `numpy.dtype` carries in its state, beside its fields, a flag that says whether they hold
+objects. numpy believes the flag: with it cleared, bytes of the pickle become pointers, and the
+process jumps where they lead. So each state is checked against the type that it is given to.
+
+Always holds: a data type gets its state once, before anything else can hold it, so what was
+found of it stays true, and no data type is inside itself.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tidegate.scanners.pickle.objects import kind_of
+from tidegate.scanners.pickle.trace import Trace
+from tidegate.scanners.pickle.values import Call, Global, Items, Value, tuple_args
+
+_TYPE_CODE = re.compile(r"[<>=|]?([biufcmMOSUV])(\d{1,18})")
+_OF_OBJECTS = 1 | 2
+"""numpy's flags for counted references and for data that are pickled as a list, not as bytes."""
+_RECORD = "numpy.record"
+
+
+def check(trace: Trace, target: Call, offset: int) -> None:
+    """Hold a data type whose newest state contradicts its fields, or can't be known."""
+    kind = kind_of(target)
+    if kind is None or kind.path != "numpy.dtype":
+        return
+    if _is_data_type(target) and len(target.state) == 1 and not target.recalled:
+        target.objects = _consistent(target)
+        if target.objects is not None:
+            return
+    target.objects = None
+    trace.note(
+        "PICKLE-MALFORMED",
+        offset,
+        "The pickle gives a numpy.dtype a state that contradicts it or can't be known; numpy"
+        " would take raw bytes for Python objects.",
+        "numpy.dtype",
+    )
+
+
+def _is_data_type(value: Value) -> bool:
+    return (
+        isinstance(value, Call)
+        and isinstance(value.callee, Global)
+        and value.callee.path == "numpy.dtype"
+    )
+
+
+def _kind(dtype: Call) -> str | None:
+    """The letter that numpy has for the type; None where it can't be known."""
+    args = tuple_args(dtype.args)
+    code = args[0] if args else None
+    if isinstance(code, Global) and code.path == _RECORD:
+        return "V"
+    match = _TYPE_CODE.fullmatch(code) if isinstance(code, str) else None
+    return match[1] if match is not None else None
+
+
+def _holds_objects(dtype: Value) -> bool | None:
+    """Whether items of the type hold objects; None where that can't be known."""
+    if not isinstance(dtype, Call) or not _is_data_type(dtype):
+        return None
+    if dtype.state:
+        return dtype.objects
+    kind = _kind(dtype)
+    return None if kind is None else kind == "O"
+
+
+def _consistent(dtype: Call) -> bool | None:
+    """Whether its items hold objects, where type, fields and flag agree about that."""
+    kind, state = _kind(dtype), dtype.state[0]
+    if kind is None or not isinstance(state, Items) or state.kind != "tuple":
+        return None
+    if not state.complete or len(state.kept) not in (8, 9) or state.kept[0] not in (3, 4):
+        return None
+    inner = _inner(state.kept[2], state.kept[4])
+    flags = state.kept[7]
+    if inner is None or not isinstance(flags, int):
+        return None
+    found = [_holds_objects(one) for one in inner]
+    if None in found:
+        return None
+    objects = kind == "O" or any(found)
+    return objects if flags & _OF_OBJECTS == (_OF_OBJECTS if objects else 0) else None
+
+
+def _inner(subarray: Value, fields: Value) -> list[Value] | None:
+    """The data types inside: of the items of a subarray, and of each field."""
+    inner: list[Value] = []
+    if subarray is not None:
+        if not isinstance(subarray, Items) or subarray.kind != "tuple" or subarray.count != 2:
+            return None
+        inner.append(subarray.kept[0])
+    if fields is not None:
+        if not isinstance(fields, Items) or fields.kind != "dict" or not fields.complete:
+            return None
+        for field in fields.kept[1::2]:
+            if not isinstance(field, Items) or field.kind != "tuple" or field.count not in (2, 3):
+                return None
+            inner.append(field.kept[0])
+    return inner
