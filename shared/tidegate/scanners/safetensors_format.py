@@ -72,7 +72,7 @@ def _ask_library(subject: Subject) -> None:
 
     subject.stream.seek(0)
     try:
-        deserialize(read_exactly(subject.stream, subject.size))
+        deserialize(read_exactly(subject.stream, subject.size))  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise _MalformedError(f"The safetensors library refuses it: {shown(str(error))}") from None
 
