@@ -326,6 +326,21 @@ class TestDeployGate:
         with Gate.open() as gate:
             assert gate.ledger.decision(ti.pushed["decision_id"]).outcome.value == "deny"
 
+    def test_a_template_that_renders_to_any_does_not_switch_the_check_off(
+        self, clean: Path, ti: TaskInstance, final: type[Exception]
+    ) -> None:
+        from tidegate_airflow import DeployGateOperator
+
+        gate = DeployGateOperator(
+            task_id="gate",
+            path=str(clean),
+            subject="digits",
+            expected_digest="{{ dag_run.conf['digest'] }}",
+        )
+        gate.expected_digest = "any"  # as Airflow's rendering leaves it
+        with pytest.raises(final, match="expected_digest came out as 'any'"):
+            gate.execute({"ti": ti})
+
     @pytest.mark.parametrize("digest", [None, "", "None", "sha256:", "ANY", 7, "md5:" + "0" * 64])
     def test_an_expected_digest_that_came_out_as_nothing_is_refused(
         self, digest: object, clean: Path, ti: TaskInstance, final: type[Exception]
