@@ -16,47 +16,36 @@ from importlib.resources.abc import Traversable
 from tidegate.artifact.formats import Format
 from tidegate.scanners.interface import Scanner
 
-_HOMES = {
-    "pickle": "tidegate.scanners.pickle:PickleScanner",
-    "torch-legacy": "tidegate.scanners.torch_legacy:TorchLegacyScanner",
-    "zip": "tidegate.scanners.zip.scanner:ZipScanner",
-    "numpy": "tidegate.scanners.numpy_format:NumpyScanner",
-    "safetensors": "tidegate.scanners.safetensors_format:SafetensorsScanner",
-    "mlmodel": "tidegate.scanners.mlmodel.scanner:MLmodelScanner",
-    "module-name": "tidegate.scanners.mlmodel.scanner:ModuleNameScanner",
-    "yaml": "tidegate.scanners.yaml_text.scanner:YamlScanner",
-    "requirements": "tidegate.scanners.requirements:RequirementsScanner",
-    "code": "tidegate.scanners.code:CodeScanner",
-    "text": "tidegate.scanners.text:TextScanner",
-    "compressed": "tidegate.scanners.compressed:CompressedScanner",
-}
+_SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
+    ("pickle", "pickle:PickleScanner", (Format.PICKLE,)),
+    ("torch-legacy", "torch_legacy:TorchLegacyScanner", (Format.TORCH_LEGACY,)),
+    (
+        "zip",
+        "zip.scanner:ZipScanner",
+        (Format.ZIP, Format.TORCH_ZIP, Format.SKOPS, Format.NPZ),
+    ),
+    ("numpy", "numpy_format:NumpyScanner", (Format.NUMPY,)),
+    ("safetensors", "safetensors_format:SafetensorsScanner", (Format.SAFETENSORS,)),
+    ("mlmodel", "mlmodel.scanner:MLmodelScanner", (Format.MLMODEL,)),
+    ("module-name", "mlmodel.scanner:ModuleNameScanner", (Format.MODULE_NAME,)),
+    ("yaml", "yaml_text.scanner:YamlScanner", (Format.YAML,)),
+    ("requirements", "requirements:RequirementsScanner", (Format.REQUIREMENTS,)),
+    (
+        "code",
+        "code:CodeScanner",
+        (Format.PYTHON, Format.NOTEBOOK, Format.BYTECODE, Format.SCRIPT, Format.NATIVE),
+    ),
+    ("text", "text:TextScanner", (Format.TEXT, Format.JSON)),
+    (
+        "compressed",
+        "compressed:CompressedScanner",
+        (Format.GZIP, Format.BZ2, Format.XZ, Format.LZMA, Format.ZLIB),
+    ),
+)
+"""Each scanner: its name, its class below `tidegate.scanners`, and the formats that it reads."""
 
-_READERS = {
-    Format.PICKLE: "pickle",
-    Format.TORCH_LEGACY: "torch-legacy",
-    Format.ZIP: "zip",
-    Format.TORCH_ZIP: "zip",
-    Format.SKOPS: "zip",
-    Format.NPZ: "zip",
-    Format.NUMPY: "numpy",
-    Format.SAFETENSORS: "safetensors",
-    Format.MLMODEL: "mlmodel",
-    Format.MODULE_NAME: "module-name",
-    Format.YAML: "yaml",
-    Format.REQUIREMENTS: "requirements",
-    Format.PYTHON: "code",
-    Format.NOTEBOOK: "code",
-    Format.BYTECODE: "code",
-    Format.SCRIPT: "code",
-    Format.NATIVE: "code",
-    Format.TEXT: "text",
-    Format.JSON: "text",
-    Format.GZIP: "compressed",
-    Format.BZ2: "compressed",
-    Format.XZ: "compressed",
-    Format.LZMA: "compressed",
-    Format.ZLIB: "compressed",
-}
+_HOMES = {name: f"tidegate.scanners.{home}" for name, home, _ in _SCANNERS}
+_READERS = {told: name for name, _, formats in _SCANNERS for told in formats}
 
 INERT = frozenset({Format.EMPTY, Format.IMAGE})
 """Formats that no loader takes for more than what they are, and that pass unread."""
@@ -130,7 +119,7 @@ def ruleset_version() -> str:
     """
     digest = hashlib.sha256()
     package = files("tidegate")
-    roots = (("scanners", package / "scanners"), ("formats.py", package / "artifact/formats.py"))
+    roots = (("scanners", package / "scanners"), ("formats", package / "artifact/formats"))
     for path, entry in sorted(_walk(roots), key=lambda pair: pair[0]):
         content = entry.read_bytes().replace(b"\r\n", b"\n")
         digest.update(f"{path}\0{len(content)}\0".encode())

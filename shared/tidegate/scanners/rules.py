@@ -1,7 +1,8 @@
 """The rule table: id, severity, text, remedy and references of every rule, kept as data.
 
-The rows stand in `data/rules.json`, in the order in which reports show them; this module reads
-and checks them. A rule id is never reused and never changes its meaning: waivers name it.
+The rows stand in `data/rules/`, one file for each family, in the order in which reports show
+them; this module reads and checks them. A rule id is never reused and never changes its meaning:
+waivers name it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from tidegate.scanners.interface import Severity
 
@@ -34,21 +36,27 @@ class Rule:
 
 @cache
 def rules() -> dict[str, Rule]:
-    """All rules by id, in the table's order."""
-    rows = json.loads(files("tidegate.scanners").joinpath("data/rules.json").read_text("utf-8"))
-    return {
-        row["id"]: Rule(
-            id=row["id"],
-            title=row["title"],
-            severity=Severity.from_label(row["severity"]),
-            description=row["description"],
-            remediation=row["remediation"],
-            cwe=tuple(row.get("cwe", ())),
-            attack=tuple(row.get("attack", ())),
-            unreviewed=row.get("unreviewed", False),
-        )
-        for row in rows["rules"]
-    }
+    """All rules by id, family by family."""
+    folder = files("tidegate.scanners").joinpath("data/rules")
+    tables = sorted(folder.iterdir(), key=lambda table: table.name)
+    rows = [row for table in tables for row in json.loads(table.read_text("utf-8"))["rules"]]
+    table = {row["id"]: _rule(row) for row in rows}
+    if len(table) != len(rows):
+        raise ValueError("a rule id stands in the table twice")
+    return table
+
+
+def _rule(row: dict[str, Any]) -> Rule:
+    return Rule(
+        id=row["id"],
+        title=row["title"],
+        severity=Severity.from_label(row["severity"]),
+        description=row["description"],
+        remediation=row["remediation"],
+        cwe=tuple(row.get("cwe", ())),
+        attack=tuple(row.get("attack", ())),
+        unreviewed=row.get("unreviewed", False),
+    )
 
 
 def rule_of(rule_id: str) -> Rule:

@@ -52,7 +52,7 @@ def test_the_ruleset_covers_rules_and_readers():
     from importlib.resources import files
 
     walked = {path for path, _ in registry._walk((("scanners", files("tidegate.scanners")),))}
-    assert {"scanners/data/rules.json", "scanners/zip/directory.py"} <= walked
+    assert {"scanners/data/rules/pickle.json", "scanners/zip/directory.py"} <= walked
 
 
 def test_importing_the_registry_imports_no_reader():

@@ -1,0 +1,49 @@
+"""Telling the formats of one file: its head, its tail, its text, its name, in that order."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from tidegate.artifact.formats.archives import by_tail, read_at
+from tidegate.artifact.formats.kinds import ZIP_FORMATS, Format
+from tidegate.artifact.formats.magic import by_head
+from tidegate.artifact.formats.names import by_name
+from tidegate.artifact.formats.text import WIDE_MARKS, is_text, text_dialects
+
+_HEAD = 64 << 10
+# The end record of a zip archive is at most this far from the end: 22 bytes and a comment.
+_TAIL = 22 + 0xFFFF
+
+
+def detect_format(stream: BinaryIO, size: int, name: str) -> Format:
+    """The first of `detect_formats`: what a report calls the file."""
+    return detect_formats(stream, size, name)[0]
+
+
+def detect_formats(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]:
+    """All formats as which the `size` bytes of `stream` could be read, the plainest first.
+
+    `name` is the file's own name or path. Reads the first 64 KiB, the last 64 KiB and the start
+    of a zip archive's directory; leaves the stream at position 0.
+    """
+    if size == 0:
+        return (Format.EMPTY,)
+    base = name.replace("\\", "/").rsplit("/", 1)[-1]
+    head = read_at(stream, 0, min(size, _HEAD))
+    tail = head if size <= _HEAD else read_at(stream, max(0, size - _TAIL), _TAIL)
+    told = [*by_head(head, size, base), *by_tail(stream, size, head, tail)]
+    kinds = [fmt for fmt in told if fmt in ZIP_FORMATS and fmt is not Format.ZIP]
+    if kinds:
+        # An archive's own kind says more than that it is an archive, and has the same reader.
+        at = min(told.index(Format.ZIP), told.index(kinds[0]))
+        told = [fmt for fmt in told if fmt not in ZIP_FORMATS]
+        told.insert(at, kinds[0])
+    if (
+        not told
+        and is_text(head, whole=size <= _HEAD)
+        and (head.startswith(WIDE_MARKS) or is_text(tail, whole=False))
+    ):
+        told.extend(text_dialects(head, base))
+    told.extend(by_name(base, told))
+    stream.seek(0)
+    return tuple(dict.fromkeys(told)) or (Format.UNKNOWN,)

@@ -1,0 +1,82 @@
+"""Texts: what counts as one, and which of the texts that have readers of their own it may be."""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from collections.abc import Iterator
+
+from tidegate.artifact.formats.kinds import Format
+
+_MARKUP = (b"<?xml", b"<!doctype", b"<!entity", b"<html", b"<svg", b"<pmml", b"<script")
+_MODULE_NAME_FILES = frozenset({"pickle_module_info.txt", "keras_module.txt"})
+_TEXT = b"\t\n\f\r" + bytes(range(0x20, 0x7F))
+# 8-bit texts (Latin-1 and its kin) have no characters between 0x7f and 0x9f.
+_TEXT_8BIT = _TEXT + bytes(range(0xA0, 0x100))
+_NO_CONTINUATION = bytes(range(0x80)) + bytes(range(0xC0, 0x100))
+WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+
+
+def is_text(data: bytes, *, whole: bool) -> bool:
+    """Whether the bytes hold no control characters but whitespace.
+
+    They may be UTF-8, UTF-16 or UTF-32 with a mark, or an 8-bit encoding. Where they are not the
+    `whole` text, a character cut at either end is forgiven.
+    """
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return _is_wide_text(data, "utf-32", whole=whole)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _is_wide_text(data, "utf-16", whole=whole)
+    if not data.translate(None, _TEXT_8BIT):
+        return True
+    if data.translate(None, _TEXT + bytes(range(0x80, 0x100))):
+        return False
+    start = 0
+    while not whole and start < 3 and data[start : start + 1].translate(None, _NO_CONTINUATION):
+        start += 1
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(data[start:], whole)
+    except UnicodeDecodeError:
+        return False
+    return not any("\x7f" <= character <= "\x9f" for character in text)
+
+
+def _is_wide_text(data: bytes, encoding: str, *, whole: bool) -> bool:
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(data, whole)
+    except UnicodeDecodeError:
+        return False
+    # Almost any bytes decode as UTF-16, but only a text keeps to characters that exist.
+    return all(
+        unicodedata.category(character) not in {"Cc", "Cn", "Co"} or character in "\t\n\r\f"
+        for character in text
+    )
+
+
+def text_dialects(head: bytes, base: str) -> Iterator[Format]:
+    """The kinds of text that the head and the name show."""
+    lower = base.lower()
+    start = head.lstrip(codecs.BOM_UTF8).lstrip()
+    if start.startswith(b"#!"):
+        yield Format.SCRIPT
+    if lower == "mlmodel":
+        yield Format.MLMODEL
+    elif lower in _MODULE_NAME_FILES:
+        yield Format.MODULE_NAME
+    elif lower.endswith((".yaml", ".yml")):
+        yield Format.YAML
+    elif lower.endswith(".txt") and ("requirement" in lower or "constraint" in lower):
+        yield Format.REQUIREMENTS
+    elif start.startswith((b"{", b"[")):
+        yield Format.JSON
+    elif start.startswith((b"<?php", b"<%")):
+        yield Format.SCRIPT
+    elif start[:9].lower().startswith(_MARKUP):
+        yield Format.MARKUP
+    elif lower.endswith(".pth") and any(
+        line.lstrip().startswith((b"import ", b"import\t", b"exec")) for line in head.splitlines()
+    ):
+        # Python runs such lines of a .pth file that lies in a folder of installed packages.
+        yield Format.PYTHON
+    else:
+        yield Format.TEXT
