@@ -31,6 +31,11 @@ $(UV): locks/bootstrap.txt
 	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+# Libraries that only write honest models for the tests to scan.
+.venv/.samples: .venv/.ready locks/samples.txt
+	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --require-hashes -r locks/samples.txt
+	touch $@
+
 # The data scientist's side: MLflow and his libraries, and nothing of ours.
 .venv-client/.ready: $(UV) locks/client.txt
 	test -x .venv-client/bin/python || $(PYTHON) -m venv .venv-client
@@ -43,10 +48,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup
+test: setup .venv/.samples
 	$(BIN)/python -m pytest $(TESTS)
 
-test-fast: setup
+test-fast: setup .venv/.samples
 	$(BIN)/python -m pytest -m "not slow" $(TESTS)
 
 demo: setup .venv-client/.ready
@@ -61,6 +66,9 @@ bench: setup
 lock: $(UV)
 	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra dev --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/dev.txt
+	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra dev --extra samples --universal \
+		--override locks/left_out.txt --constraint locks/dev.txt \
+		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/samples.txt
 	$(UV) pip compile locks/client.in --constraint locks/dev.txt --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/client.txt
 	$(UV) pip compile locks/bootstrap.in --universal \
