@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     from tidegate.ledger import Held, Ledger, Registration
 
+_SCAN_MEANWHILE_FROM = 32 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Examination:
@@ -98,10 +100,14 @@ def examine(
     own = engine or ScanEngine(limits)
     shown = os.fspath(path)
     try:
-        own.prepare()
         source = LocalSource(path)
-        manifest = read_manifest(source)
-        evidence = own.scan(source, manifest)
+        pending = own.begin(source)
+        try:
+            manifest = read_manifest(source)
+        except BaseException:
+            pending.cancel()
+            raise
+        evidence = pending.evidence(manifest)
         decision = decide(
             policy, action, evidence, digest=manifest.digest, subject=shown, now=datetime.now(UTC)
         )
@@ -208,12 +214,24 @@ class Gate:
 
         self.engine.prepare()
         source = LocalSource(path)
-        manifest = read_manifest(source, memory=self._hashes)
-        evidence = self.ledger.evidence_for(manifest.digest, ruleset_version())
+        _, files = source.list_files()
+        size = sum(file.size for file in files if self._hashes.recall(file) is None)
+        # What takes long to hash is scanned meanwhile. Of what does not, it is soon known whether
+        # it is on record, and a scanner process is worth more than that wait.
+        pending = self.engine.begin(source) if size >= _SCAN_MEANWHILE_FROM else None
+        try:
+            manifest = read_manifest(source, memory=self._hashes)
+            known = self.ledger.evidence_for(manifest.digest, ruleset_version())
+        except BaseException:
+            if pending is not None:
+                pending.cancel()
+            raise
         # Evidence that a passing trouble left incomplete is worth another try.
-        if evidence is None or evidence.unread:
-            evidence = self.engine.scan(source, manifest)
-        return manifest, evidence
+        if known is not None and not known.unread:
+            if pending is not None:
+                pending.cancel()
+            return manifest, known
+        return manifest, (pending or self.engine.begin(source)).evidence(manifest)
 
     def settle(
         self,

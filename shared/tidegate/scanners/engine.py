@@ -1,7 +1,8 @@
 """From an artifact and its manifest to evidence.
 
 Each file goes to a worker process (`tidegate.scanners.pool`) under limits on time, memory and
-output. Always holds: `scan` never raises for what an artifact is or does; a file whose reader
+output. Hashing and scanning may go on at the same time, each reading for itself: the second finds
+the bytes in the page cache. Always holds: `scan` never raises for what an artifact is or does; a file whose reader
 crashed, hung, ate memory or was killed is in the evidence as unread with that reason, and the
 others are read all the same, as far as the artifact's time goes.
 """
@@ -11,7 +12,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +25,7 @@ from tidegate.scanners.pool import Worker, WorkerFailedError, WorkerPool
 from tidegate.scanners.rules import rules
 
 _FILES_PER_WORKER = 64
+_BYTES_PER_WORKER = 256 << 20
 _MAX_FAILURES = 8
 
 Progress = Callable[[int], None]
@@ -58,34 +61,61 @@ class ScanEngine:
         """End what waits for a next scan."""
         self._pool.close()
 
+    def begin(self, source: LocalSource, *, progress: Progress | None = None) -> PendingScan:
+        """Start to read every file of the artifact, while the caller hashes it.
+
+        The files are those of the source's own listing, and both readers hold each of them to the
+        identity in it, so that what is hashed is what is scanned.
+
+        Args:
+            source: the artifact.
+            progress: told of each file's size when it is done.
+
+        Raises:
+            ArtifactError: the artifact can't be listed.
+        """
+        _, files = source.list_files()
+        return PendingScan(_Run(self._pool, self.limits, files, progress))
+
     def scan(
         self, source: LocalSource, manifest: Manifest, *, progress: Progress | None = None
     ) -> Evidence:
-        """Read every file of the artifact.
+        """Read every file of the artifact whose manifest is at hand; see `begin`."""
+        return self.begin(source, progress=progress).evidence(manifest)
 
-        Args:
-            source: the artifact; the listing that made `manifest` must be its own.
-            manifest: what the evidence is about.
-            progress: told of each file's size when it is done.
-        """
+
+class PendingScan:
+    """A scan under way. Ends by `evidence` or by `cancel`."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        run.start()
+
+    def cancel(self) -> None:
+        """End the scan, whose result nobody wants."""
+        self._run.cancel()
+
+    def evidence(self, manifest: Manifest) -> Evidence:
+        """Wait for the end; the evidence, about the digest of `manifest`."""
         from tidegate.scanners.registry import ruleset_version
 
-        _, files = source.list_files()
-        run = _Run(self._pool, self.limits, files, progress)
+        run = self._run
+        # Before the wait, so that it costs no time of its own.
+        ruleset = ruleset_version()
         tools = run.finish()
         expected = {entry.path: entry.size for entry in manifest.files}
-        listed = {file.path: file.size for file in files}
+        listed = {file.path: file.size for file in run.files}
         unread = [part for result in run.results for part in result.unread]
         if expected != listed:
             unread.append(Unread("", "the files scanned are not those of the manifest"))
         return Evidence(
             digest=manifest.digest,
-            ruleset=ruleset_version(),
+            ruleset=ruleset,
             findings=tuple(found for result in run.results for found in result.findings),
             unread=tuple(unread),
             formats=tuple(
                 (file.path, "+".join(result.formats) or "unknown")
-                for file, result in zip(files, run.results, strict=True)
+                for file, result in zip(run.files, run.results, strict=True)
             ),
             tools=tools,
         )
@@ -103,7 +133,7 @@ class _Run:
     ) -> None:
         # Unread until a whole answer says otherwise: what is forgotten can't count as clean.
         self.results = [_FileResult(unread=[Unread(file.path, "not reached")]) for file in files]
-        self._files = files
+        self.files = files
         self._pool = pool
         self._limits = limits
         self._progress = progress
@@ -112,26 +142,41 @@ class _Run:
         self._next = 0
         self._failures = 0
         self._tools: tuple[tuple[str, str], ...] = ()
+        self._workers: set[Worker] = set()
+        self._is_cancelled = False
+        by_count = -(-len(files) // _FILES_PER_WORKER)
+        by_size = -(-sum(file.size for file in files) // _BYTES_PER_WORKER)
+        wanted = min(len(files), max(by_count, by_size), os.cpu_count() or 1)
+        self._threads = [
+            threading.Thread(target=self._work, name="tidegate-scan", daemon=True)
+            for _ in range(max(1, wanted))
+        ]
+
+    def start(self) -> None:
+        """Begin, in threads that each ask a worker of their own."""
+        for thread in self._threads:
+            thread.start()
 
     def finish(self) -> tuple[tuple[str, str], ...]:
-        """Scan all files; the tools that the workers said they used."""
-        wanted = -(-len(self._files) // _FILES_PER_WORKER)
-        helpers = [
-            threading.Thread(target=self._work, name="tidegate-scan", daemon=True)
-            for _ in range(min(wanted, os.cpu_count() or 1) - 1)
-        ]
-        for helper in helpers:
-            helper.start()
-        self._work()
-        for helper in helpers:
-            helper.join()
+        """Wait until all files are scanned; the tools that the workers said they used."""
+        for thread in self._threads:
+            thread.join()
         return self._tools
+
+    def cancel(self) -> None:
+        """End the workers, and wait until their threads have noticed."""
+        with self._lock:
+            self._is_cancelled = True
+            self._next = len(self.files)
+            for worker in self._workers:
+                worker.interrupt()
+        self.finish()
 
     def _work(self) -> None:
         """Take files until none is left, in worker after worker."""
         while (index := self._take()) is not None:
             try:
-                with self._pool.worker() as worker:
+                with self._pool.worker() as worker, self._interruptible(worker):
                     while index is not None:
                         self._scan_file(worker, index)
                         index = self._take()
@@ -140,9 +185,21 @@ class _Run:
             except Exception as error:  # noqa: BLE001 - whatever a worker's answer led to
                 self._failed(index, f"the scan failed: {type(error).__name__}: {error}"[:300])
 
+    @contextmanager
+    def _interruptible(self, worker: Worker) -> Iterator[None]:
+        with self._lock:
+            if self._is_cancelled:
+                raise WorkerFailedError("the scan was given up")
+            self._workers.add(worker)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._workers.discard(worker)
+
     def _take(self) -> int | None:
         with self._lock:
-            if self._next >= len(self._files):
+            if self._next >= len(self.files):
                 return None
             index, self._next = self._next, self._next + 1
         if self._failures >= _MAX_FAILURES:
@@ -156,20 +213,20 @@ class _Run:
 
     def _give_up(self, index: int, reason: str) -> None:
         with self._lock:
-            left = [index, *range(self._next, len(self._files))]
-            self._next = len(self._files)
+            left = [index, *range(self._next, len(self.files))]
+            self._next = len(self.files)
         for each in left:
-            self.results[each].unread = [Unread(self._files[each].path, reason)]
+            self.results[each].unread = [Unread(self.files[each].path, reason)]
 
     def _failed(self, index: int | None, reason: str) -> None:
         if index is None:
             return
         with self._lock:
             self._failures += 1
-        self.results[index].unread = [Unread(self._files[index].path, reason)]
+        self.results[index].unread = [Unread(self.files[index].path, reason)]
 
     def _scan_file(self, worker: Worker, index: int) -> None:
-        file = self._files[index]
+        file = self.files[index]
         identity = file.identity
         answer = worker.ask(
             {

@@ -100,13 +100,18 @@ class Worker:
         """End the process, whatever it is doing, with all that it may have started."""
         # Once its end has been waited for, its number may be somebody else's.
         if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self.interrupt()
             self._process.kill()
             self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
+
+    def interrupt(self) -> None:
+        """Kill the process from another thread; who waits for its answer is told of its end."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def abandon(self) -> None:
         """Forget a worker that belongs to the process this one was forked from."""

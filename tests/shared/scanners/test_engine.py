@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -277,3 +278,20 @@ def test_an_engine_that_was_forked_leaves_its_parents_worker_alone(model: Path) 
     assert os.waitstatus_to_exitcode(status) == 0
     assert scan_with(engine, model).verdict is Verdict.PASS
     engine.close()
+
+
+def test_a_scan_begun_before_hashing_gives_the_same_evidence(model: Path) -> None:
+    engine = ScanEngine(QUICK)
+    source = LocalSource(model)
+    pending = engine.begin(source)
+    manifest = read_manifest(source)
+    assert pending.evidence(manifest) == engine.scan(source, manifest)
+
+
+def test_a_scan_that_is_given_up_ends_its_workers_at_once(model: Path, turned: object) -> None:
+    turned("time.sleep(3600)")  # type: ignore[operator]
+    pending = ScanEngine(Limits(file_seconds=300.0)).begin(LocalSource(model))
+    started = time.monotonic()
+    pending.cancel()
+    assert time.monotonic() - started < 60
+    assert not [t for t in threading.enumerate() if t.name == "tidegate-scan"]
