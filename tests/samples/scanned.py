@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from tidegate.scanners.claims import FileResult, settle
 from tidegate.scanners.dispatch import scan_file
 from tidegate.scanners.interface import Limits, Report, Severity
 
@@ -18,12 +19,21 @@ def scanned(data: bytes, name: str = "sample.bin", limits: Limits | None = None)
 
 
 def scanned_folder(folder: Path) -> Report:
-    """One report on all files below the folder."""
-    report = Report(Limits())
+    """One report on all files below the folder, with what they say of each other."""
+    sizes: dict[str, int] = {}
+    results: dict[str, FileResult] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        each = Report(Limits())
+        relative = path.relative_to(folder).as_posix()
+        sizes[relative] = path.stat().st_size
         with path.open("rb") as stream:
-            relative = path.relative_to(folder).as_posix()
-            scan_file(stream, path.stat().st_size, relative, report, report.limits)
+            formats = scan_file(stream, sizes[relative], relative, each, each.limits)
+        results[relative] = FileResult(formats, each.findings, each.unread_parts, each.claims)
+    settle(sizes, results)
+    report = Report(Limits())
+    for result in results.values():
+        report.findings.extend(result.findings)
+        report.unread_parts.extend(result.unread)
     return report
 
 

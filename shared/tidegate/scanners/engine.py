@@ -14,13 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.artifact.manifest import Manifest
 from tidegate.artifact.source import LocalSource, SourceFile
+from tidegate.scanners.claims import FileResult, settle
 from tidegate.scanners.evidence import Evidence
-from tidegate.scanners.interface import Finding, Limits, Severity, Unread
+from tidegate.scanners.interface import Claim, Finding, Limits, Severity, Unread
 from tidegate.scanners.pool import Worker, WorkerFailedError, WorkerPool
 from tidegate.scanners.rules import rules
 
@@ -29,13 +29,6 @@ _BYTES_PER_WORKER = 256 << 20
 _MAX_FAILURES = 8
 
 Progress = Callable[[int], None]
-
-
-@dataclass(slots=True)
-class _FileResult:
-    formats: tuple[str, ...] = ()
-    findings: list[Finding] = field(default_factory=list)
-    unread: list[Unread] = field(default_factory=list)
 
 
 class ScanEngine:
@@ -103,6 +96,11 @@ class PendingScan:
         # Before the wait, so that it costs no time of its own.
         ruleset = ruleset_version()
         tools = run.finish()
+        paths = [file.path for file in run.files]
+        settle(
+            {file.path: file.size for file in run.files},
+            dict(zip(paths, run.results, strict=True)),
+        )
         expected = {entry.path: entry.size for entry in manifest.files}
         listed = {file.path: file.size for file in run.files}
         unread = [part for result in run.results for part in result.unread]
@@ -132,7 +130,7 @@ class _Run:
         progress: Progress | None,
     ) -> None:
         # Unread until a whole answer says otherwise: what is forgotten can't count as clean.
-        self.results = [_FileResult(unread=[Unread(file.path, "not reached")]) for file in files]
+        self.results = [FileResult(unread=[Unread(file.path, "not reached")]) for file in files]
         self.files = files
         self._pool = pool
         self._limits = limits
@@ -252,13 +250,13 @@ class _Run:
             self._progress(file.size)
 
 
-def _read_answer(path: str, answer: dict[str, Any]) -> _FileResult:
+def _read_answer(path: str, answer: dict[str, Any]) -> FileResult:
     """The answer as values; ValueError, TypeError or KeyError where it is not of the form.
 
     A worker may have been turned by what it read, so nothing here is taken on trust: the rule
     must exist, and the path is the parent's own.
     """
-    result = _FileResult(formats=tuple(_text(name) for name in answer["formats"]))
+    result = FileResult(formats=tuple(_text(name) for name in answer["formats"]))
     for rule, severity, member, offset, detail, message in answer["findings"]:
         if rule not in rules():
             raise ValueError(f"unknown rule {rule!r}")
@@ -275,7 +273,27 @@ def _read_answer(path: str, answer: dict[str, Any]) -> _FileResult:
         )
     for member, reason in answer["unread"]:
         result.unread.append(Unread(path, _text(reason), _text_or_none(member)))
+    result.claims.extend(_claim(*parts) for parts in answer["claims"])
     return result
+
+
+def _claim(location: object, ranges: object, alignment: object, optional: object) -> Claim:
+    stretches: tuple[tuple[int, int], ...] | None = None
+    if ranges is not None:
+        if not isinstance(ranges, list):
+            raise TypeError("not a list of stretches")
+        stretches = tuple((_count(start), _count(length)) for start, length in ranges)
+    if not isinstance(optional, bool):
+        raise TypeError("not a truth value")
+    return Claim(_text(location), stretches, max(1, _count(alignment)), optional)
+
+
+def _count(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError("not a whole number")
+    if not 0 <= value < 1 << 63:
+        raise ValueError("not a position in a file")
+    return value
 
 
 def _text(value: object) -> str:

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
+
+_MAX_CLAIMS = 100_000
 
 
 class Severity(enum.IntEnum):
@@ -70,6 +72,23 @@ class Unread:
     path: str
     reason: str
     member: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """That another file of the artifact holds raw data which this one describes.
+
+    `location` is relative to the folder of the file that claims, with "/" between its parts.
+    `ranges` are the stretches that the file describes, as start and length in bytes; None for
+    the whole file, whatever its size. Between stretches may lie padding shorter than
+    `alignment`. A file that is not there is held against the claimant, unless the claim is
+    `optional`. See `tidegate.scanners.claims` for what follows.
+    """
+
+    location: str
+    ranges: tuple[tuple[int, int], ...] | None = None
+    alignment: int = 1
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +167,7 @@ class Report:
     limits: Limits = field(default_factory=Limits)
     findings: list[Finding] = field(default_factory=list)
     unread_parts: list[Unread] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
     _seen: set[tuple[object, ...]] = field(default_factory=set)
     _full: bool = False
 
@@ -189,6 +209,31 @@ class Report:
             return
         self._seen.add(key)
         self.unread_parts.append(Unread(subject.path, reason, subject.member))
+
+    def claim(
+        self,
+        subject: Subject,
+        location: str,
+        ranges: Iterable[tuple[int, int]] | None = None,
+        *,
+        alignment: int = 1,
+        optional: bool = False,
+    ) -> None:
+        """Say that the file at `location` holds raw data that `subject` describes (see `Claim`).
+
+        For a subject inside a container there is no file beside it: its data stay unread.
+        """
+        from tidegate.scanners.claims import merged
+
+        if subject.member is not None:
+            self.unread(subject, "its data lie in a file of their own, beside it in a container")
+            return
+        stretches = None if ranges is None else tuple(merged(ranges))
+        kept = sum(len(each.ranges or ()) + 1 for each in self.claims)
+        if kept + len(stretches or ()) >= _MAX_CLAIMS:
+            self.unread(subject, f"describes more than {_MAX_CLAIMS} stretches of other files")
+            return
+        self.claims.append(Claim(location, stretches, alignment, optional))
 
     def _note_overflow(self, subject: Subject) -> None:
         if not self._full:
