@@ -19,6 +19,7 @@ _FREE_FORM = frozenset(
         Format.JSON,
         Format.YAML,
         Format.REQUIREMENTS,
+        Format.LIGHTGBM,
         Format.MARKUP,
         Format.IMAGE,
         Format.UNKNOWN,

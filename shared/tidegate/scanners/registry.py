@@ -35,6 +35,12 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
         "code:CodeScanner",
         (Format.PYTHON, Format.NOTEBOOK, Format.BYTECODE, Format.SCRIPT, Format.NATIVE),
     ),
+    (
+        "boosters",
+        "boosters.scanner:BoosterScanner",
+        (Format.XGBOOST, Format.UBJSON, Format.LIGHTGBM, Format.CATBOOST),
+    ),
+    ("markup", "markup.scanner:MarkupScanner", (Format.MARKUP,)),
     ("text", "text:TextScanner", (Format.TEXT, Format.JSON)),
     (
         "compressed",
@@ -58,6 +64,8 @@ _PRELOADED = (
     "lzma",
     "pickletools",
     "picklescan.scanner",
+    "xml.parsers.expat",
+    "tidegate.scanners.markup.tables",
     "safetensors",
     "yaml",
     "zlib",

@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from tidegate.artifact.formats.data_files import by_data_head
 from tidegate.artifact.formats.kinds import TORCH_LEGACY_MAGIC, Format
 
 _SAFETENSORS_HEADER = 100_000_000
@@ -83,6 +84,7 @@ def by_head(head: bytes, size: int, base: str) -> Iterator[Format]:
         yield Format.ZLIB
     if head[:3] == b"\x5d\0\0" and len(head) > 13 and head[12] in {0x00, 0xFF}:
         yield Format.LZMA
+    yield from by_data_head(head, size)
     if base.lower().endswith(".onnx") and head[:1] == b"\x08":
         yield Format.ONNX
     if base.lower().endswith((".pb", ".pbtxt")):

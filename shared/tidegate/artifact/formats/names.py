@@ -44,6 +44,7 @@ _CODE_SUFFIXES = {
     ".pyd": Format.NATIVE,
 }
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".pck", ".dill", ".joblib", ".cloudpickle")
+_MARKUP_SUFFIXES = (".html", ".htm", ".xhtml", ".svg", ".xml", ".pmml")
 
 
 def by_name(base: str, told: list[Format]) -> Iterator[Format]:
@@ -54,5 +55,7 @@ def by_name(base: str, told: list[Format]) -> Iterator[Format]:
     texts = {Format.TEXT, Format.JSON, Format.YAML, Format.REQUIREMENTS, Format.MARKUP}
     if suffix in _PICKLE_SUFFIXES and (not told or texts & set(told)):
         yield Format.PICKLE
+    if suffix in _MARKUP_SUFFIXES and texts & set(told):
+        yield Format.MARKUP
     if suffix == ".safetensors" and (not told or texts & set(told)):
         yield Format.SAFETENSORS

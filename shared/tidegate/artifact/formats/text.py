@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Iterator
 
 from tidegate.artifact.formats.kinds import Format
 
-_MARKUP = (b"<?xml", b"<!doctype", b"<!entity", b"<html", b"<svg", b"<pmml", b"<script")
+_MARKUP = re.compile(rb"<[?!a-zA-Z]")
 _MODULE_NAME_FILES = frozenset({"pickle_module_info.txt", "keras_module.txt"})
 _TEXT = b"\t\n\f\r" + bytes(range(0x20, 0x7F))
 # 8-bit texts (Latin-1 and its kin) have no characters between 0x7f and 0x9f.
@@ -56,7 +57,8 @@ def _is_wide_text(data: bytes, encoding: str, *, whole: bool) -> bool:
 def text_dialects(head: bytes, base: str) -> Iterator[Format]:
     """The kinds of text that the head and the name show."""
     lower = base.lower()
-    start = head.lstrip(codecs.BOM_UTF8).lstrip()
+    narrow = head.replace(b"\0", b"")[2:] if head.startswith(WIDE_MARKS) else head
+    start = narrow.lstrip(codecs.BOM_UTF8).lstrip()
     if start.startswith(b"#!"):
         yield Format.SCRIPT
     if lower == "mlmodel":
@@ -69,9 +71,11 @@ def text_dialects(head: bytes, base: str) -> Iterator[Format]:
         yield Format.REQUIREMENTS
     elif start.startswith((b"{", b"[")):
         yield Format.JSON
+    elif start.startswith((b"tree\nversion=v", b"tree\r\nversion=v")):
+        yield Format.LIGHTGBM
     elif start.startswith((b"<?php", b"<%")):
         yield Format.SCRIPT
-    elif start[:9].lower().startswith(_MARKUP):
+    elif _MARKUP.match(start):
         yield Format.MARKUP
     elif lower.endswith(".pth") and any(
         line.lstrip().startswith((b"import ", b"import\t", b"exec")) for line in head.splitlines()
