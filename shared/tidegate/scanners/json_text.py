@@ -6,20 +6,22 @@ names, and Keras the modules and byte code of its layers. What an object looks l
 decides, not the name of its file.
 
 Always holds: every object is judged as it is read, with all its keys (of a key that stands
-twice some readers take the first, some the last), and is not kept, so that memory stays small.
-What is too large or nests too deep is unread; what is no JSON is a text and no more.
+twice some readers take the first, some the last), and is not kept, so that memory stays small
+for texts of any size. What nests too deep is unread; what is no JSON is a text and no more.
 """
 
 from __future__ import annotations
 
 import builtins
-import json
+import codecs
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from tidegate.scanners.interface import Report, Severity, Subject
+from tidegate.scanners.interface import Report, Severity, Subject, iter_stream
+from tidegate.scanners.json_stream import MAX_STRING, JsonReader, JsonUnreadError, Pairs
 from tidegate.scanners.streams import read_exactly, shown
-from tidegate.scanners.text import MAX_TEXT, encoding_of
+from tidegate.scanners.text import encoding_of
 
 _MAX_REPEATED = 16
 _RUNS_CODE = frozenset({"auto_map", "custom_pipeline", "custom_pipelines", "trust_remote_code"})
@@ -43,57 +45,74 @@ _REACHES_CODE = frozenset(
      "TFOpLambda", "TFSMLayer", "TensorFlowOpLayer", "TorchModuleWrapper"}
 )  # fmt: skip
 
-_Pairs = list[tuple[str, Any]]
+_WATCHED = _RUNS_CODE | {
+    "class_name", "config", "idx", "module", "name", "parent_library", "path", "type",
+    "_class_name", "_diffusers_version",
+}  # fmt: skip
 
 
 def report_json(subject: Subject, report: Report) -> None:
-    """Judge the subject, a text that begins like JSON, as one document or one on each line."""
-    subject.stream.seek(0)
-    data = read_exactly(subject.stream, MAX_TEXT + 1)
-    if len(data) > MAX_TEXT:
-        report.unread(subject, f"a JSON text larger than {MAX_TEXT >> 20} MiB")
-        return
-    # A byte that is no UTF-8 hides nothing: it is read as some character.
-    text = data.decode(encoding_of(data), errors="replace")
+    """Judge the subject, a text that begins like JSON, as documents or as one on each line."""
     judge = _Judge(subject, report)
-    decoder = json.JSONDecoder(
-        object_pairs_hook=judge.judge,
-        # Numbers say nothing here, and a long one costs time.
-        parse_int=len,
-        parse_float=len,
-        strict=False,
-    )
+    reader = JsonReader(judge)
     try:
-        if not _parsed(decoder, text):
-            for line in text.split("\n"):
-                if line.lstrip().startswith(("{", "[")):
-                    _parsed(decoder, line)
-    except RecursionError:
-        report.unread(subject, "a JSON text that nests too deep")
+        reader.read(_pieces(subject))
+        if reader.irregular:
+            # What is no JSON as a whole may be some, line by line.
+            for line in _lines(subject):
+                if line.lstrip().startswith((b"{", b"[")):
+                    JsonReader(judge).read(iter((line,)))
+    except JsonUnreadError as reason:
+        report.unread(subject, str(reason))
 
 
-def _parsed(decoder: json.JSONDecoder, text: str) -> bool:
-    try:
-        decoder.decode(text)
-    except ValueError:
-        return False
-    return True
+def _pieces(subject: Subject) -> Iterator[bytes]:
+    """The text as UTF-8, without a mark. A byte that is no UTF-8 is some character."""
+    subject.stream.seek(0)
+    head = read_exactly(subject.stream, 4)
+    subject.stream.seek(0)
+    encoding = encoding_of(head)
+    if encoding == "utf-8-sig":
+        subject.stream.seek(3 if head.startswith(codecs.BOM_UTF8) else 0)
+        yield from iter_stream(subject.stream)
+        return
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    for chunk in iter_stream(subject.stream):
+        yield decoder.decode(chunk).encode("utf-8", errors="replace")
+
+
+def _lines(subject: Subject) -> Iterator[bytes]:
+    """Each line of the text that is short enough to be read as one."""
+    kept = b""
+    for piece in _pieces(subject):
+        first, *rest = piece.split(b"\n")
+        if len(kept) <= MAX_STRING:
+            kept += first
+        for line in rest:
+            yield kept
+            kept = line
+    yield kept
 
 
 class _Judge:
-    """Judges each object of one text; what it gives back stands for the object's being empty."""
+    """Judges each object of one text, and hands on the texts in it that may be more than texts."""
+
+    watched = _WATCHED
 
     def __init__(self, subject: Subject, report: Report) -> None:
         self._subject = subject
         self._report = report
         self._is_index = subject.name.lower() == "model_index.json"
 
-    def judge(self, pairs: _Pairs) -> bool:
-        """Report what the object asks for; whether it holds anything."""
+    def text(self, text: str, keys: Callable[[], tuple[str, ...]]) -> None:
+        """A text means nothing by itself."""
+
+    def object(self, pairs: Pairs, complete: bool) -> None:
+        """Report what the object asks for."""
         keys = {key for key, _ in pairs}
-        if len(pairs) - len(keys) > _MAX_REPEATED:
+        if sum(key in _WATCHED for key, _ in pairs) - len(keys & _WATCHED) > _MAX_REPEATED:
             self._report.unread(self._subject, "a JSON object has the same keys many times over")
-            return True
+            return
         if keys & _RUNS_CODE:
             self._judge_code(pairs)
         if {"type", "path"} <= keys and keys & {"name", "idx"}:
@@ -103,10 +122,11 @@ class _Judge:
         if {"class_name", "config"} <= keys:
             self._judge_keras(pairs)
         if self._is_index or keys & {"_class_name", "_diffusers_version"}:
+            if not complete:
+                self._report.unread(self._subject, "a pipeline with too many parts")
             self._judge_pipeline(pairs)
-        return bool(pairs)
 
-    def _judge_code(self, pairs: _Pairs) -> None:
+    def _judge_code(self, pairs: Pairs) -> None:
         for key, value in pairs:
             if key in _RUNS_CODE and value:
                 self._report.found(
@@ -116,18 +136,18 @@ class _Judge:
                     detail=key,
                 )
 
-    def _judge_sentence_module(self, pairs: _Pairs) -> None:
+    def _judge_sentence_module(self, pairs: Pairs) -> None:
         for kind in _values(pairs, "type"):
             if isinstance(kind, str) and "." in kind and not _SENTENCE_MODULE.fullmatch(kind):
                 self._import(f"The module list names {shown(kind)}, which is imported.", kind)
 
-    def _judge_adapter(self, pairs: _Pairs) -> None:
+    def _judge_adapter(self, pairs: Pairs) -> None:
         """PEFT imports the library of the model that an adapter belongs to."""
         for library in _values(pairs, "parent_library"):
             if isinstance(library, str) and library.split(".", 1)[0] not in _ADAPTED_LIBRARIES:
                 self._import(f"The adapter's library {shown(library)} is imported.", library)
 
-    def _judge_pipeline(self, pairs: _Pairs) -> None:
+    def _judge_pipeline(self, pairs: Pairs) -> None:
         named = [
             (key, value)
             for key, value in pairs
@@ -146,7 +166,7 @@ class _Judge:
                 what = f"{library}.{name}"
                 self._import(f"The pipeline's {shown(key)} is {shown(what)}, from outside.", what)
 
-    def _judge_keras(self, pairs: _Pairs) -> None:
+    def _judge_keras(self, pairs: Pairs) -> None:
         modules = _values(pairs, "module") or [None]
         for name in _values(pairs, "class_name"):
             if not isinstance(name, str):
@@ -173,7 +193,7 @@ class _Judge:
         )
 
 
-def _values(pairs: _Pairs, wanted: str) -> list[Any]:
+def _values(pairs: Pairs, wanted: str) -> list[Any]:
     return [value for key, value in pairs if key == wanted]
 
 
