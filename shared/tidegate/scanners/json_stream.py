@@ -92,7 +92,8 @@ class JsonReader:
                 at = 0
             found = _TOKEN.match(window, at)
             whole = found is not None and (
-                found.end() < len(window) or found.end() - at >= _ENOUGH and found[_STRING] is None
+                found.end() < len(window)
+                or (found.end() - at >= _ENOUGH and found[_STRING] is None)
             )
             if not whole and not ended and self._may_go_on(window, at, found):
                 window, at, ended = self._longer(window, at, pieces)
@@ -169,7 +170,7 @@ class JsonReader:
                 self.irregular = True
             return text[1:-1]
         try:
-            return json.decoder.scanstring(text, 1, False)[0]  # type: ignore[attr-defined]
+            return str(json.decoder.scanstring(text, 1, False)[0])  # type: ignore[attr-defined]
         except ValueError:
             self.irregular = True
             return text[1:-1]

@@ -25,6 +25,7 @@ from tidegate.scanners.text import encoding_of
 
 _MAX_REPEATED = 16
 _RUNS_CODE = frozenset({"auto_map", "custom_pipeline", "custom_pipelines", "trust_remote_code"})
+_CHAT_TEMPLATE = re.compile(r"chat_?templates?\b|^(?:jinja|prompt)_template$", re.IGNORECASE)
 _SENTENCE_MODULE = re.compile(r"sentence_transformers\.models\.[A-Z]\w{0,80}", re.ASCII)
 _PIPELINE_LIBRARIES = frozenset({"diffusers", "transformers"})
 _ADAPTED_LIBRARIES = _PIPELINE_LIBRARIES | {"peft"}
@@ -51,8 +52,11 @@ _WATCHED = _RUNS_CODE | {
 }  # fmt: skip
 
 
-def report_json(subject: Subject, report: Report) -> None:
-    """Judge the subject, a text that begins like JSON, as documents or as one on each line."""
+def report_json(subject: Subject, report: Report) -> bool:
+    """Judge the subject, a text that begins like JSON, as documents or as one on each line.
+
+    The answer is whether all of it was plain JSON.
+    """
     judge = _Judge(subject, report)
     reader = JsonReader(judge)
     try:
@@ -64,6 +68,7 @@ def report_json(subject: Subject, report: Report) -> None:
                     JsonReader(judge).read(iter((line,)))
     except JsonUnreadError as reason:
         report.unread(subject, str(reason))
+    return not reader.irregular
 
 
 def _pieces(subject: Subject) -> Iterator[bytes]:
@@ -105,7 +110,14 @@ class _Judge:
         self._is_index = subject.name.lower() == "model_index.json"
 
     def text(self, text: str, keys: Callable[[], tuple[str, ...]]) -> None:
-        """A text means nothing by itself."""
+        """A text means nothing by itself, unless it is a template."""
+        if "{{" in text or "{%" in text:
+            from tidegate.scanners.template.scanner import report_template
+
+            path = keys()
+            strict = any(_CHAT_TEMPLATE.search(key) for key in path)
+            where = f"The text under {shown(path[-1])}" if path else "A text"
+            report_template(text, self._subject, self._report, where, strict=strict)
 
     def object(self, pairs: Pairs, complete: bool) -> None:
         """Report what the object asks for."""

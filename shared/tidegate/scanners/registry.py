@@ -41,6 +41,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
         (Format.XGBOOST, Format.UBJSON, Format.LIGHTGBM, Format.CATBOOST),
     ),
     ("markup", "markup.scanner:MarkupScanner", (Format.MARKUP,)),
+    ("template", "template.scanner:TemplateScanner", (Format.TEMPLATE,)),
     ("text", "text:TextScanner", (Format.TEXT, Format.JSON)),
     (
         "compressed",
@@ -57,7 +58,7 @@ INERT = frozenset({Format.EMPTY, Format.IMAGE})
 """Formats that no loader takes for more than what they are, and that pass unread."""
 
 # Libraries whose opinion goes into evidence or which read for us; a worker imports them early.
-_TOOLS = ("picklescan", "PyYAML", "safetensors")
+_TOOLS = ("Jinja2", "picklescan", "PyYAML", "safetensors")
 _PRELOADED = (
     "bz2",
     "json.decoder",

@@ -19,6 +19,7 @@ MAX_TEXT = 16 << 20
 
 _TAG_HINT = re.compile(rb"python/|%TAG|yaml\.org")
 _OVERLAP = 16
+_TEMPLATE_OVERLAP = 4096
 # White space, and the bytes of the marks that a text may begin with.
 _BEFORE_JSON = b" \t\n\r\f\xef\xbb\xbf\xff\xfe"
 # The marks of UTF-32 begin like those of UTF-16.
@@ -38,7 +39,7 @@ class TextScanner(Scanner):
 
     def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
         """Check every byte, then look for YAML tags where something looks like one."""
-        position, hinted, before, first = 0, False, b"", b""
+        position, hinted, before, first, marked = 0, False, b"", b"", False
         wide = read_exactly(subject.stream, 4).startswith(tuple(mark for mark, _ in _MARKS))
         subject.stream.seek(0)
         if wide:
@@ -52,16 +53,32 @@ class TextScanner(Scanner):
                 return
             hinted = hinted or _TAG_HINT.search(before + chunk) is not None
             first = first or chunk.lstrip(_BEFORE_JSON)[:1]
+            marked = marked or b"{{" in chunk or b"{%" in chunk
             before = chunk[-_OVERLAP:]
             position += len(chunk)
         if hinted:
             from tidegate.scanners.yaml_text.scanner import report_tags
 
             report_tags(subject, report, named=False)
+        plain_json = False
         if first in {b"{", b"["}:
             from tidegate.scanners.json_text import report_json
 
-            report_json(subject, report)
+            plain_json = report_json(subject, report)
+        if marked and not plain_json:
+            _scan_templates(subject, report)
+
+
+def _scan_templates(subject: Subject, report: Report) -> None:
+    """Look at the templates in the text, piece by piece, each with the end of the one before."""
+    from tidegate.scanners.template.scanner import report_in_text
+
+    subject.stream.seek(0)
+    before = ""
+    for chunk in iter_stream(subject.stream):
+        text = before + chunk.decode("utf-8", errors="replace")
+        report_in_text(text, subject, report)
+        before = text[-_TEMPLATE_OVERLAP:]
 
 
 def _scan_wide(subject: Subject, report: Report) -> None:
@@ -80,6 +97,10 @@ def _scan_wide(subject: Subject, report: Report) -> None:
             from tidegate.scanners.json_text import report_json
 
             report_json(subject, report)
+        if b"{{" in narrow or b"{%" in narrow:
+            from tidegate.scanners.template.scanner import report_in_text
+
+            report_in_text(data.decode(encoding_of(data), errors="replace"), subject, report)
 
 
 def encoding_of(data: bytes) -> str:

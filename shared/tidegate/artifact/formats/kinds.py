@@ -26,6 +26,7 @@ class Format(enum.StrEnum):
     JSON = "json"
     TEXT = "text"
     REQUIREMENTS = "requirements"
+    TEMPLATE = "template"
     PYTHON = "python"
     NOTEBOOK = "notebook"
     BYTECODE = "bytecode"

@@ -43,6 +43,8 @@ _CODE_SUFFIXES = {
     ".dylib": Format.NATIVE,
     ".pyd": Format.NATIVE,
 }
+_TEMPLATE_SUFFIXES = (".jinja", ".jinja2", ".j2")
+_TEMPLATE_NAMES = frozenset({"chat_template", "chat_template.txt", "chat_template.tmpl"})
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".pck", ".dill", ".joblib", ".cloudpickle")
 _MARKUP_SUFFIXES = (".html", ".htm", ".xhtml", ".svg", ".xml", ".pmml")
 
@@ -57,5 +59,8 @@ def by_name(base: str, told: list[Format]) -> Iterator[Format]:
         yield Format.PICKLE
     if suffix in _MARKUP_SUFFIXES and texts & set(told):
         yield Format.MARKUP
+    is_template = suffix in _TEMPLATE_SUFFIXES or base.lower() in _TEMPLATE_NAMES
+    if is_template and texts & set(told):
+        yield Format.TEMPLATE
     if suffix == ".safetensors" and (not told or texts & set(told)):
         yield Format.SAFETENSORS
