@@ -67,7 +67,7 @@ lock: $(UV)
 	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra dev --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/dev.txt
 	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra dev --extra samples --universal \
-		--override locks/left_out.txt --constraint locks/dev.txt \
+		--override locks/left_out.in --constraint locks/dev.txt \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/samples.txt
 	$(UV) pip compile locks/client.in --constraint locks/dev.txt --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/client.txt

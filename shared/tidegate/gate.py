@@ -42,6 +42,7 @@ from tidegate.scanners.interface import Limits
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from tidegate.artifact.manifest import PendingManifest
     from tidegate.ledger import Held, Ledger, Registration
 
 _SCAN_MEANWHILE_FROM = 32 << 20
@@ -93,17 +94,20 @@ def examine(
     action: Action = Action.REGISTER,
     engine: ScanEngine | None = None,
     limits: Limits | None = None,
+    hashing: PendingManifest | None = None,
 ) -> Examination:
     """Hash, scan and decide, with nothing read from or written to a ledger. Does not raise for
     the artifact: its error is in the result.
+
+    `hashing` is the hashing of that path, where it was begun already.
     """
     own = engine or ScanEngine(limits)
     shown = os.fspath(path)
     try:
-        source = LocalSource(path)
+        source = hashing.source if hashing else LocalSource(path)
         pending = own.begin(source)
         try:
-            manifest = read_manifest(source)
+            manifest = hashing.result() if hashing else read_manifest(source)
         except BaseException:
             pending.cancel()
             raise

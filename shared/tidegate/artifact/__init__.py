@@ -8,10 +8,29 @@ are refused and never followed, and the same bytes under the same names give the
 every machine.
 """
 
-from tidegate.artifact.formats import Format, detect_format
-from tidegate.artifact.manifest import FileEntry, Manifest, read_manifest
-from tidegate.artifact.remembered import HashMemory
-from tidegate.artifact.source import FileIdentity, LocalSource, SourceFile
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tidegate.artifact.formats import Format, detect_format
+    from tidegate.artifact.manifest import FileEntry, Manifest, read_manifest
+    from tidegate.artifact.remembered import HashMemory
+    from tidegate.artifact.source import FileIdentity, LocalSource, SourceFile
+
+# A worker needs the formats and no more: what hashes must not cost it time.
+_HOME = {
+    "FileEntry": "manifest",
+    "FileIdentity": "source",
+    "Format": "formats",
+    "HashMemory": "remembered",
+    "LocalSource": "source",
+    "Manifest": "manifest",
+    "SourceFile": "source",
+    "detect_format": "formats",
+    "read_manifest": "manifest",
+}
 
 __all__ = [
     "FileEntry",
@@ -24,3 +43,9 @@ __all__ = [
     "detect_format",
     "read_manifest",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -35,6 +35,9 @@ from tidegate.errors import ArtifactChangedError, ArtifactUnreadableError
 _HEADER = "tidegate-manifest-v1"
 # Small enough to stay in a core's second-level cache between reading and hashing.
 _CHUNK = 256 << 10
+# A thread that reads ahead is for large files, which other threads of a busy process should not
+# be able to hold up at every turn: it takes the interpreter's lock once for each of these.
+_LARGE_CHUNK = 4 << 20
 # Below this a second thread costs more than it saves.
 _READ_AHEAD_FROM = 4 << 20
 _BUFFERS = 4
@@ -115,6 +118,29 @@ def read_manifest(
         source = LocalSource(source)
     kind, files = source.list_files()
     return hash_files(kind, files, workers=workers, progress=progress, memory=memory)
+
+
+class PendingManifest:
+    """A manifest in the making, in a thread of its own."""
+
+    def __init__(self, source: LocalSource) -> None:
+        self.source = source
+        self._result: Manifest | BaseException | None = None
+        self._thread = threading.Thread(target=self._read, name="tidegate-hash", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            self._result = read_manifest(self.source)
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            self._result = error
+
+    def result(self) -> Manifest:
+        """Wait for it; raises what `read_manifest` does."""
+        self._thread.join()
+        if isinstance(self._result, Manifest):
+            return self._result
+        raise self._result or ArtifactUnreadableError(f"{self.source.shown} was not read")
 
 
 def hash_files(
@@ -199,7 +225,7 @@ def _hash_reading_ahead(
     free: queue.SimpleQueue[bytearray | None] = queue.SimpleQueue()
     filled: queue.SimpleQueue[tuple[bytearray, int] | BaseException] = queue.SimpleQueue()
     for _ in range(_BUFFERS):
-        free.put(bytearray(4 * _CHUNK))
+        free.put(bytearray(_LARGE_CHUNK))
 
     def read() -> None:
         try:

@@ -73,6 +73,7 @@ def command(
 
 def _examined(paths: tuple[str, ...], action: Action, policy: str | None) -> ScanReport:
     """Without a ledger: nothing is read from one or kept in one."""
+    from tidegate.cli import early
     from tidegate.errors import OperatorError
     from tidegate.gate import examine, resolve_policy
     from tidegate.reports import ArtifactReport
@@ -86,7 +87,8 @@ def _examined(paths: tuple[str, ...], action: Action, policy: str | None) -> Sca
         for number, path in enumerate(paths, 1):
             with working(f"Scanning {path} ({number} of {len(paths)})"):
                 try:
-                    seen = examine(path, chosen, action=action, engine=engine)
+                    hashing = early.hashing_of(path)
+                    seen = examine(path, chosen, action=action, engine=engine, hashing=hashing)
                 except OperatorError as error:
                     entries.append(ArtifactReport.of(path, error=error))
                     continue

@@ -21,12 +21,12 @@ Rules, in this order:
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
+
+from tidegate.scanners.tables import read_table, tables_in
 
 
 class Standing(enum.StrEnum):
@@ -146,14 +146,12 @@ class _Tables:
 
 @cache
 def _tables() -> _Tables:
-    folder = files("tidegate.scanners").joinpath("data/callables")
     listed: dict[tuple[str, str], Judgement] = {}
-    for entry in sorted(folder.joinpath("allowed").iterdir(), key=lambda found: found.name):
-        if entry.name.endswith(".json"):
-            listed.update(_allowed_rows(json.loads(entry.read_text("utf-8"))))
-    danger = json.loads(folder.joinpath("dangerous.json").read_text("utf-8"))
-    known = json.loads(folder.joinpath("known_modules.json").read_text("utf-8"))
-    python2 = json.loads(folder.joinpath("python2_names.json").read_text("utf-8"))
+    for name in tables_in("callables/allowed"):
+        listed.update(_allowed_rows(read_table(name)))
+    danger = read_table("callables/dangerous.json")
+    known = read_table("callables/known_modules.json")
+    python2 = read_table("callables/python2_names.json")
     exact: dict[tuple[str, str], Judgement] = {}
     whole: dict[str, Judgement] = {}
     for group in danger["groups"]:

@@ -2,9 +2,9 @@
 
 Each file goes to a worker process (`tidegate.scanners.pool`) under limits on time, memory and
 output. Hashing and scanning may go on at the same time, each reading for itself: the second finds
-the bytes in the page cache. Always holds: `scan` never raises for what an artifact is or does; a file whose reader
-crashed, hung, ate memory or was killed is in the evidence as unread with that reason, and the
-others are read all the same, as far as the artifact's time goes.
+the bytes in the page cache. Always holds: `scan` never raises for what an artifact is or does; a
+file whose reader crashed, hung, ate memory or was killed is in the evidence as unread with that
+reason, and the others are read all the same, as far as the artifact's time goes.
 """
 
 from __future__ import annotations

@@ -24,14 +24,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from tidegate.scanners.interface import Limits
 from tidegate.scanners.worker import EXIT_MEMORY, EXIT_TRIPPED
 
 _START_SECONDS = 60.0
-_CODE_ROOT = str(Path(__file__).resolve().parents[2])
+_CODE_ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 _BOOT = (
     "import sys; sys.path.append(sys.argv[1]); from tidegate.scanners.worker import main; main()"
 )
@@ -50,20 +49,7 @@ class Worker:
         self._rest = b""
         self.tools: tuple[tuple[str, str], ...] = ()
         self._is_ready = False
-        command = [sys.executable, "-I", "-B", "-X", "utf8", "-c", _BOOT, _CODE_ROOT]
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=_bare_environment(),
-                cwd="/",
-                start_new_session=True,
-                bufsize=0,
-            )
-        except OSError as error:
-            raise WorkerFailedError(f"no worker process could be started: {error}") from error
+        self._process = _booted.pop() if _booted else _boot()
         try:
             self._write(
                 {
@@ -178,6 +164,44 @@ class Worker:
         if status < 0:
             return f"the scanner process was killed ({signal.Signals(-status).name})"
         return f"the scanner process ended with status {status}"
+
+
+_booted: list[subprocess.Popen[bytes]] = []
+
+
+def boot_early() -> None:
+    """Start a process for the first worker before its limits are known.
+
+    For a command that knows that it is going to scan, and has more to import first. To be called
+    once, by a process with nothing else in it; a failure shows when the worker is needed.
+    """
+    with contextlib.suppress(WorkerFailedError):
+        _booted.append(_boot())
+
+
+def end_booted() -> None:
+    """End the process that was started early, where no worker came to need it."""
+    while _booted:
+        process = _booted.pop()
+        process.kill()
+        process.communicate()
+
+
+def _boot() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", "-B", "-X", "utf8", "-c", _BOOT, _CODE_ROOT]
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and code
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_bare_environment(),
+            cwd="/",
+            start_new_session=True,
+            bufsize=0,
+        )
+    except OSError as error:
+        raise WorkerFailedError(f"no worker process could be started: {error}") from error
 
 
 class WorkerPool:

@@ -1,17 +1,17 @@
 """The list of scanners, and the name of the rules that they apply.
 
-Always holds: a scanner's module is imported when its format first turns up, or by `preload`
-before a worker seals itself; nothing is looked up by what happens to be installed.
+Always holds: a scanner's module is imported when its format first turns up, those of the common
+formats by `preload` before a worker has anything to read; nothing is looked up by what happens to
+be installed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
+import os
+import sys
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 from tidegate.artifact.formats import Format
 from tidegate.scanners.interface import Scanner
@@ -57,30 +57,16 @@ _READERS = {told: name for name, _, formats in _SCANNERS for told in formats}
 INERT = frozenset({Format.EMPTY, Format.IMAGE})
 """Formats that no loader takes for more than what they are, and that pass unread."""
 
-# Libraries whose opinion goes into evidence or which read for us; a worker imports them early.
+# Libraries whose opinion goes into evidence or which read for us.
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 _TOOLS = ("Jinja2", "picklescan", "PyYAML", "safetensors")
+_COMMON = ("pickle", "zip", "numpy", "text")
 _PRELOADED = (
-    "bz2",
-    "json.decoder",
-    "lzma",
-    "pickletools",
-    "picklescan.scanner",
-    "xml.parsers.expat",
-    "tidegate.scanners.markup.tables",
-    "safetensors",
-    "yaml",
-    "zlib",
-    "encodings.cp437",
     "encodings.unicode_escape",
-    "encodings.utf_8_sig",
-    "encodings.utf_16",
-    "encodings.utf_32",
     "tidegate.scanners.callables",
-    "tidegate.scanners.json_text",
+    "tidegate.scanners.dispatch",
     "tidegate.scanners.pickle.probe",
-    "tidegate.scanners.raw",
-    "tidegate.scanners.skops.scanner",
-    "tidegate.scanners.zip.exported",
 )
 
 
@@ -101,22 +87,33 @@ def scanner_for(told: Format) -> Scanner | None:
 
 
 def preload() -> tuple[tuple[str, str], ...]:
-    """Import all that scanning may need, and give the tools with their versions."""
+    """Import what most scans need, and give the tools with their versions.
+
+    The rest is imported when its format turns up: a sealed worker may still read our own code.
+    """
     from tidegate import __version__
     from tidegate.scanners import rules
 
     for module in _PRELOADED:
         importlib.import_module(module)
-    for name in _HOMES:
+    for name in _COMMON:
         scanner_named(name)
     rules.rules()
-    tools = [("tidegate", __version__)]
-    for tool in _TOOLS:
-        try:
-            tools.append((tool, version(tool)))
-        except PackageNotFoundError:
-            tools.append((tool, "missing"))
-    return tuple(tools)
+    return (("tidegate", __version__), *((tool, _installed(tool)) for tool in _TOOLS))
+
+
+def _installed(tool: str) -> str:
+    """The version of an installed distribution, as the folder beside it is named.
+
+    `importlib.metadata` would tell as well, and takes longer to import than a small model to scan.
+    """
+    prefix = f"{tool.lower()}-"
+    for place in sys.path:
+        if os.path.isdir(place):
+            for name in os.listdir(place):
+                if name.lower().startswith(prefix) and name.endswith(".dist-info"):
+                    return name[len(prefix) : -len(".dist-info")]
+    return "missing"
 
 
 @cache
@@ -127,22 +124,19 @@ def ruleset_version() -> str:
     installations name the same ruleset only where they judge the same way.
     """
     digest = hashlib.sha256()
-    package = files("tidegate")
-    roots = (("scanners", package / "scanners"), ("formats", package / "artifact/formats"))
-    for path, entry in sorted(_walk(roots), key=lambda pair: pair[0]):
-        content = entry.read_bytes().replace(b"\r\n", b"\n")
+    for path in ruleset_files():
+        with open(os.path.join(_PACKAGE, path), "rb") as file:
+            content = file.read().replace(b"\r\n", b"\n")
         digest.update(f"{path}\0{len(content)}\0".encode())
         digest.update(content)
     return f"2026.11-{digest.hexdigest()[:12]}"
 
 
-def _walk(entries: tuple[tuple[str, Traversable], ...]) -> list[tuple[str, Traversable]]:
+def ruleset_files() -> tuple[str, ...]:
+    """Every file that has a part in a finding, by its path in the package, in a fixed order."""
     found = []
-    pending = list(entries)
-    while pending:
-        path, entry = pending.pop()
-        if entry.is_dir():
-            pending.extend((f"{path}/{inner.name}", inner) for inner in entry.iterdir())
-        elif path.endswith((".py", ".json")):
-            found.append((path, entry))
-    return found
+    for root in ("scanners", "artifact/formats"):
+        for folder, _, names in os.walk(os.path.join(_PACKAGE, root)):
+            inside = os.path.relpath(folder, _PACKAGE).replace(os.sep, "/")
+            found += [f"{inside}/{name}" for name in names if name.endswith((".py", ".json"))]
+    return tuple(sorted(found))

@@ -7,13 +7,12 @@ waivers name it.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from tidegate.scanners.interface import Severity
+from tidegate.scanners.tables import read_table, tables_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,7 @@ class Rule:
 @cache
 def rules() -> dict[str, Rule]:
     """All rules by id, family by family."""
-    folder = files("tidegate.scanners").joinpath("data/rules")
-    tables = sorted(folder.iterdir(), key=lambda table: table.name)
-    rows = [row for table in tables for row in json.loads(table.read_text("utf-8"))["rules"]]
+    rows = [row for name in tables_in("rules") for row in read_table(name)["rules"]]
     table = {row["id"]: _rule(row) for row in rows}
     if len(table) != len(rows):
         raise ValueError("a rule id stands in the table twice")

@@ -67,13 +67,14 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 def main() -> None:
     """Answer requests until standard input ends."""
     requests, answers = _take_over_streams()
-    settings = json.loads(requests.readline())
-    _limit_resources(settings["memory"], settings["cpu_seconds"])
     from tidegate.scanners import registry
     from tidegate.scanners.interface import Limits
 
-    limits = Limits(**settings["limits"])
+    # Nothing of an artifact is at hand yet, and the asker may still be finding out its limits.
     tools = registry.preload()
+    settings = json.loads(requests.readline())
+    _limit_resources(settings["memory"], settings["cpu_seconds"])
+    limits = Limits(**settings["limits"])
     _seal()
     _send(answers, {"ready": True, "tools": [list(tool) for tool in tools]})
     while line := requests.readline():

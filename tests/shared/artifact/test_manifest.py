@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.artifact import FileEntry, HashMemory, LocalSource, Manifest, read_manifest
+from tidegate.artifact.manifest import PendingManifest
 from tidegate.errors import (
     ArtifactChangedError,
     ArtifactEmptyError,
@@ -238,3 +239,13 @@ def test_remembered_hashes_are_used_for_files_left_alone(
     read: list[int] = []
     assert read_manifest(model, memory=memory, progress=read.append) == manifest
     assert read == []
+
+
+def test_hashing_begun_early_gives_the_same_manifest(model: Path):
+    assert PendingManifest(LocalSource(model)).result() == read_manifest(model)
+
+
+def test_what_hashing_begun_early_raises_is_raised_where_it_is_asked_for(tmp_path: Path):
+    pending = PendingManifest(LocalSource(tmp_path / "nowhere"))
+    with pytest.raises(ArtifactMissingError):
+        pending.result()

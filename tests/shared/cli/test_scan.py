@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.artifact import read_manifest
+
 
 def test_what_passes_is_0(tidegate, good):
     result = tidegate("scan", good)
@@ -161,3 +163,16 @@ def test_a_waiver_on_record_counts_in_a_recorded_scan_only(tidegate, hostile):
     tidegate("review", "approve", "fraud/3", "--reason", "seen")
     assert tidegate("scan", "--record", hostile).code == 0
     assert tidegate("scan", hostile).code == 1
+
+
+def test_a_large_file_that_is_hashed_ahead_has_the_same_digest_and_findings(tidegate, hostile):
+    large = Path("large.pkl")
+    large.write_bytes(hostile.read_bytes() + bytes(17 << 20))
+    digests = set()
+    for arguments in (("large.pkl",), ("./large.pkl", "large.pkl"), ("--", "large.pkl")):
+        result = tidegate("scan", "-f", "json", *arguments)
+        assert result.code == 1
+        for each in json.loads(result.out)["artifacts"]:
+            digests.add(each["digest"])
+            assert "PICKLE-EXEC" in {finding["rule"] for finding in each["findings"]}
+    assert digests == {read_manifest(large).digest}

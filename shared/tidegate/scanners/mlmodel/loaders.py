@@ -6,13 +6,12 @@ importing a module runs it.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 from tidegate.scanners.interface import Report, Subject
 from tidegate.scanners.streams import shown
+from tidegate.scanners.tables import read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,7 @@ class KnownLoaders:
 @cache
 def known_loaders() -> KnownLoaders:
     """The table, read once."""
-    source = files("tidegate.scanners").joinpath("data/mlflow_loaders.json")
-    table = json.loads(source.read_text("utf-8"))
+    table = read_table("mlflow_loaders.json")
     return KnownLoaders(
         loader_modules=frozenset(table["loader_modules"]),
         not_listed=tuple(sorted(table["not_listed"].items())),

@@ -9,9 +9,7 @@ So what an object of an allow-list gets is a plain dict, all of whose keys were 
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from importlib.resources import files
 
 from tidegate.scanners.callables import Standing
 from tidegate.scanners.pickle.trace import Trace
@@ -24,6 +22,7 @@ from tidegate.scanners.pickle.values import (
     Value,
     show,
 )
+from tidegate.scanners.tables import read_table
 
 _RECONSTRUCTORS = frozenset({"copyreg._reconstructor", "copyreg.__newobj__"})
 _DICT_MAKERS = frozenset({"builtins.dict", "collections.OrderedDict"})
@@ -136,8 +135,7 @@ def _takes_tuples(kind: Global, target: Call) -> bool:
 @cache
 def _given_tuples() -> dict[str, str]:
     """The callables whose objects take a tuple as their state, each with its package or ""."""
-    text = files("tidegate.scanners").joinpath("data/callables/states.json").read_text("utf-8")
-    rows = json.loads(text)["tuples"]
+    rows = read_table("callables/states.json")["tuples"]
     return {
         f"{row['module']}.{name}": row.get("package", "") for row in rows for name in row["names"]
     }

@@ -7,19 +7,17 @@ that pickles are judged by.
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from importlib.resources import files
 
 from tidegate.scanners.callables import Standing, Use, judge
 from tidegate.scanners.interface import Report, Subject
 from tidegate.scanners.streams import shown
+from tidegate.scanners.tables import read_table
 
 
 @cache
 def _skops_types() -> dict[tuple[str, str], Use]:
-    source = files("tidegate.scanners").joinpath("data/skops_types.json")
-    table = json.loads(source.read_text("utf-8"))
+    table = read_table("skops_types.json")
     return {
         (row["module"], name): Use[row["use"].upper()]
         for row in table["callables"]
