@@ -40,6 +40,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
         "boosters.scanner:BoosterScanner",
         (Format.XGBOOST, Format.UBJSON, Format.LIGHTGBM, Format.CATBOOST),
     ),
+    ("media", "media.scanner:MediaScanner", (Format.IMAGE, Format.MEDIA)),
     ("markup", "markup.scanner:MarkupScanner", (Format.MARKUP,)),
     ("template", "template.scanner:TemplateScanner", (Format.TEMPLATE,)),
     ("text", "text:TextScanner", (Format.TEXT, Format.JSON)),
@@ -54,7 +55,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
 _HOMES = {name: f"tidegate.scanners.{home}" for name, home, _ in _SCANNERS}
 _READERS = {told: name for name, _, formats in _SCANNERS for told in formats}
 
-INERT = frozenset({Format.EMPTY, Format.IMAGE})
+INERT = frozenset({Format.EMPTY})
 """Formats that no loader takes for more than what they are, and that pass unread."""
 
 # Libraries whose opinion goes into evidence or which read for us.

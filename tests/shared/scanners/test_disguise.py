@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples.archives import HARMFUL_PICKLE, plain_zip
+from samples.pictures import jpeg, png
 from samples.scanned import assert_clean, grave_rules_of, rules_of, scanned
 
 from tidegate.scanners.interface import Limits
@@ -37,7 +38,7 @@ NAMES = [
     "x.py",
     "a.gz",
 ]
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(30)
+PNG = png()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -284,7 +285,7 @@ def test_what_nobody_reads_yet_is_unread(data):
         (b"a,b\n1,2\n", "data.csv"),
         (json.dumps({"a": [1, None]}).encode(), "config.json"),
         (PNG, "plot.png"),
-        (b"\xff\xd8\xff\xe0" + bytes(20), "photo.jpg"),
+        (jpeg(), "photo.jpg"),
         (b"# Title\n\nSome words.\n", "README.md"),
         (b"category,value\ncat\ndog\n", "labels.txt"),
         (b"tree\nversion=v4\nnum_class=1\n", "model.lgb"),

@@ -6,20 +6,48 @@ that it adds is checked by its reader. Bytes that could be a text are told as on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tidegate.artifact.formats.kinds import Format
+
+_TIFF = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
+_AIFF = frozenset({b"AIFF", b"AIFC"})
+_BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
+_NETPBM = re.compile(rb"P[456](?:\s|#[^\n]{0,200}\n)+\d{1,7}\s+\d{1,7}(?:\s+\d{1,5})?\s")
+_RIFF = frozenset({b"WAVE", b"AVI ", b"RMID", b"sfbk", b"ACON"})
 
 
 def by_data_head(head: bytes, size: int) -> Iterator[Format]:
     """The formats of this family that a file of `size` bytes with that head may be."""
     if head.startswith(b"binf") and head[4:64].count(0) > 8:
         yield Format.XGBOOST
+    if head[:4] in _TIFF or (head[:2] == b"BM" and head[14:18] in _BMP_HEADERS):
+        yield Format.IMAGE
+    if _NETPBM.match(head) or _is_icon(head, size):
+        yield Format.IMAGE
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        yield Format.IMAGE
+    elif (head[:4] == b"RIFF" and head[8:12] in _RIFF) or head.startswith(b"OggS\0"):
+        yield Format.MEDIA
+    if head[:4] == b"FORM" and head[8:12] in _AIFF:
+        yield Format.MEDIA
+    if head[4:8] == b"ftyp" and head[:2] == b"\0\0":
+        yield Format.MEDIA
+    if head.startswith((b"\0\0\0\x0cjP  ", b"fLaC", b"ID3\2", b"ID3\3", b"ID3\4")):
+        yield Format.MEDIA
     if head.startswith((b"<\0", b"\0<")):
         # UTF-16 without a mark, which XML readers tell by this start.
         yield Format.MARKUP
     if _is_ubjson(head, size):
         yield Format.UBJSON
+
+
+def _is_icon(head: bytes, size: int) -> bool:
+    """An icon's directory, whose first picture follows it."""
+    count = int.from_bytes(head[4:6], "little")
+    start = int.from_bytes(head[18:22], "little")
+    return head.startswith(b"\0\0\1\0") and 1 <= count <= 256 and 6 + 16 * count <= start < size
 
 
 def _is_ubjson(head: bytes, size: int) -> bool:

@@ -58,6 +58,7 @@ class Format(enum.StrEnum):
     PDF = "pdf"
     MARKUP = "markup"
     IMAGE = "image"
+    MEDIA = "media"
     UNKNOWN = "unknown"
 
 

@@ -72,10 +72,6 @@ def by_head(head: bytes, size: int, base: str) -> Iterator[Format]:
         yield Format.TAR
     if _is_windows_program(head):
         yield Format.NATIVE
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        yield Format.IMAGE
-    if head[:4] in {b"II*\0", b"MM\0*"} or (head[:2] == b"BM" and head[6:10] == b"\0\0\0\0"):
-        yield Format.IMAGE
     if _is_safetensors(head, size):
         yield Format.SAFETENSORS
     if _is_bytecode(head):
