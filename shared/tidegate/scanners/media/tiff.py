@@ -21,6 +21,8 @@ _MOST_DIRECTORIES = 10_000
 _MOST_ENTRIES = 4096
 _MOST_PLACES = 1 << 20
 _PADDING = 16
+# Writers of several pictures in one file leave remains of this size between them.
+_REMAINS = 64
 
 
 def read_tiff(cursor: Cursor, parts: Parts) -> None:
@@ -36,8 +38,9 @@ def read_tiff(cursor: Cursor, parts: Parts) -> None:
 
 
 def _uncovered(cursor: Cursor, parts: Parts, start: int, end: int) -> None:
+    parts.look(start, end - start, "bytes")
     cursor.seek(start)
-    if cursor.peek(min(end - start, 1 << 20)).strip(b"\0"):
+    if end - start > _REMAINS and cursor.peek(min(end - start, 1 << 20)).strip(b"\0"):
         parts.report.found(
             "MEDIA-TRAILING",
             parts.subject,
@@ -45,7 +48,6 @@ def _uncovered(cursor: Cursor, parts: Parts, start: int, end: int) -> None:
             offset=start,
             detail="gap",
         )
-        parts.look(start, end - start, "bytes")
 
 
 class _Directories:
