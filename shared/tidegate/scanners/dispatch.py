@@ -72,7 +72,12 @@ class FileDispatcher(Dispatcher):
 def formats_of(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]:
     """What the content can be read as, pickles without a magic number included."""
     told = detect_formats(stream, size, name)
-    if size == 0 or Format.PICKLE in told or Format.TORCH_LEGACY in told:
+    if size == 0:
+        return told
+    from tidegate.scanners.protobuf.formats import graph_formats
+
+    told = graph_formats(stream, size, name, told)
+    if Format.PICKLE in told or Format.TORCH_LEGACY in told:
         return told
     from tidegate.scanners.pickle.probe import probe
 

@@ -43,6 +43,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     ("media", "media.scanner:MediaScanner", (Format.IMAGE, Format.MEDIA)),
     ("markup", "markup.scanner:MarkupScanner", (Format.MARKUP,)),
     ("template", "template.scanner:TemplateScanner", (Format.TEMPLATE,)),
+    ("onnx", "onnx.scanner:OnnxScanner", (Format.ONNX,)),
     ("text", "text:TextScanner", (Format.TEXT, Format.JSON)),
     (
         "compressed",
@@ -68,6 +69,7 @@ _PRELOADED = (
     "tidegate.scanners.callables",
     "tidegate.scanners.dispatch",
     "tidegate.scanners.pickle.probe",
+    "tidegate.scanners.protobuf.formats",
 )
 
 

@@ -31,7 +31,7 @@ def detect_formats(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
     head = read_at(stream, 0, min(size, _HEAD))
     tail = head if size <= _HEAD else read_at(stream, max(0, size - _TAIL), _TAIL)
-    told = [*by_head(head, size, base), *by_tail(stream, size, head, tail)]
+    told = [*by_head(head, size), *by_tail(stream, size, head, tail)]
     kinds = [fmt for fmt in told if fmt in ZIP_FORMATS and fmt is not Format.ZIP]
     if kinds:
         # An archive's own kind says more than that it is an archive, and has the same reader.

@@ -57,8 +57,8 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
 )
 
 
-def by_head(head: bytes, size: int, base: str) -> Iterator[Format]:
-    """The formats that a file of `size` bytes and name `base` may be, going by its first bytes."""
+def by_head(head: bytes, size: int) -> Iterator[Format]:
+    """The formats that a file of `size` bytes may be, going by its first bytes."""
     if _LEGACY_BYTES in head[:32]:
         yield Format.TORCH_LEGACY
     elif head[0] == 0x80 and len(head) > 1 and head[1] <= 5:
@@ -81,10 +81,6 @@ def by_head(head: bytes, size: int, base: str) -> Iterator[Format]:
     if head[:3] == b"\x5d\0\0" and len(head) > 13 and head[12] in {0x00, 0xFF}:
         yield Format.LZMA
     yield from by_data_head(head, size)
-    if base.lower().endswith(".onnx") and head[:1] == b"\x08":
-        yield Format.ONNX
-    if base.lower().endswith((".pb", ".pbtxt")):
-        yield Format.PROTOBUF
 
 
 def _is_old_tar(head: bytes) -> bool:

@@ -48,6 +48,8 @@ _TEMPLATE_NAMES = frozenset({"chat_template", "chat_template.txt", "chat_templat
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".pck", ".dill", ".joblib", ".cloudpickle")
 _MARKUP_SUFFIXES = (".html", ".htm", ".xhtml", ".svg", ".xml", ".pmml")
 
+_PROTOBUF_SUFFIXES = {".onnx": Format.ONNX, ".pb": Format.PROTOBUF}
+
 
 def by_name(base: str, told: list[Format]) -> Iterator[Format]:
     """Readings that the name adds. It adds none to bytes that are known to be something else."""
@@ -64,3 +66,5 @@ def by_name(base: str, told: list[Format]) -> Iterator[Format]:
         yield Format.TEMPLATE
     if suffix == ".safetensors" and (not told or texts & set(told)):
         yield Format.SAFETENSORS
+    if suffix in _PROTOBUF_SUFFIXES and not told:
+        yield _PROTOBUF_SUFFIXES[suffix]
