@@ -115,6 +115,32 @@ def is_known_module(module: str) -> bool:
     return top in tables.standard_library or top in tables.packages
 
 
+def is_standard_library(module: str) -> bool:
+    """True where the top-level name is the standard library's."""
+    return module.split(".", 1)[0] in _tables().standard_library
+
+
+def judge_module(module: str) -> Judgement | None:
+    """Why a module is dangerous as a whole; None for one that is not."""
+    parts = module.split(".")
+    whole = _tables().dangerous_modules
+    for at in range(len(parts), 0, -1):
+        found = whole.get(".".join(parts[:at]))
+        if found is not None:
+            return found
+    return None
+
+
+@cache
+def dangerous_callables(top: str) -> tuple[tuple[str, tuple[str, ...], Judgement], ...]:
+    """The dangerous callables below a top-level module: path, parts below the top, judgement."""
+    return tuple(
+        (f"{module}.{name}", (*module.split(".")[1:], *name.split(".")), judgement)
+        for (module, name), judgement in _tables().dangerous.items()
+        if module.split(".", 1)[0] == top
+    )
+
+
 @cache
 def _allowed_names() -> frozenset[str]:
     return frozenset(name for _, name in _tables().allowed)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tidegate.scanners.callables import Standing, Use, judge
+from tidegate.scanners.pickle import code_objects, running_code
 from tidegate.scanners.pickle.opcodes import Number, Text
 from tidegate.scanners.pickle.source import Break
 from tidegate.scanners.pickle.trace import Trace
@@ -38,6 +39,9 @@ def call(trace: Trace, callee: Value, args: Value, offset: int, use: Use = Use.C
         fetched = _allowed_attribute(trace, callee, args, offset)
         if fetched is not None:
             return fetched
+        rebuilt = code_objects.rebuilt(trace, callee, args, offset)
+        if rebuilt is not None:
+            return rebuilt
         trace.use(callee, use, args, offset)
         _use_arguments(trace, callee, args, offset)
         if use is Use.MAKE:
@@ -47,8 +51,9 @@ def call(trace: Trace, callee: Value, args: Value, offset: int, use: Use = Use.C
         callee, bool | int | float | str | bytes | Text | Number | Items
     ):
         raise Break("a constant is called as if it were a function", offset)
-    _note_hidden(trace, callee, args, offset)
-    return new_call(callee, args, offset)
+    if not running_code.note_call(trace, callee, offset, use):
+        _note_hidden(trace, callee, args, offset)
+    return new_call(callee, args, offset, made=use is Use.MAKE)
 
 
 def import_name(trace: Trace, module: str, name: str, offset: int) -> Global:
@@ -67,6 +72,7 @@ def _use_arguments(trace: Trace, callee: Global, args: Value, offset: int) -> No
     elif judgement.gives is Use.MAKE:
         _make_first(trace, callee, args, offset)
     elif judgement.gives is not None:
+        running_code.note_given(trace, callee, tuple_args(args) or [], offset)
         for value in _known_arguments(trace, callee, args, offset):
             if isinstance(value, Global):
                 trace.use(value, judgement.gives, args, offset, by=callee)
@@ -99,6 +105,8 @@ def _make_first(trace: Trace, callee: Global, args: Value, offset: int) -> None:
         if isinstance(value, Global):
             trace.use(value, Use.MAKE, args, offset, by=callee)
     if values and not isinstance(values[0], Global):
+        if running_code.note_call(trace, values[0], offset, Use.MAKE):
+            return
         _note_unknown(trace, callee, offset)
 
 

@@ -8,7 +8,9 @@ that no flood of small findings crowds them out of a bounded report.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from tidegate.scanners.bytecode import concerns, is_model_library
 from tidegate.scanners.callables import Standing, Use
 from tidegate.scanners.interface import Report, Severity, Subject
 from tidegate.scanners.pickle.trace import Note, Reference, Trace
@@ -40,15 +42,20 @@ def report_trace(trace: Trace, subject: Subject, report: Report) -> bool:
 
 
 def _of_references(trace: Trace) -> Iterator[Note]:
-    rebuilders = [r for r in trace.references.values() if r.judgement.reach == "bytecode"]
+    rebuilders = [
+        r
+        for r in trace.references.values()
+        if r.judgement.reach == "bytecode" and not r.excused_always
+    ]
     if rebuilders:
         yield _code_object(rebuilders)
+    yield from _of_codes(trace)
     for reference in trace.references.values():
         if reference.judgement.reach == "bytecode":
             continue
         note = _note_of(reference)
         if note is not None:
-            yield note
+            yield _eased(note, reference) if trace.carries_code else note
 
 
 def _code_object(rebuilders: list[Reference]) -> Note:
@@ -58,9 +65,50 @@ def _code_object(rebuilders: list[Reference]) -> Note:
     return Note(
         "PICKLE-CODE-OBJECT",
         first.offset,
-        f"The pickle carries byte code and makes functions or classes of it ({names}).",
+        "The pickle makes functions or classes of byte code in a way in which no honest exporter"
+        f" does ({names}).",
         _detail(first),
     )
+
+
+def _of_codes(trace: Trace) -> Iterator[Note]:
+    """One note for each thing that the code reaches; one in all where it reaches nothing."""
+    grave = False
+    for facts, offset in trace.codes:
+        for concern in concerns(facts, trace.modules):
+            grave = True
+            yield Note(
+                "PICKLE-CODE-OBJECT",
+                offset,
+                f"The function {clip(facts.name)}, which the pickle carries as byte code, names"
+                f" {clip(concern.path)}: {concern.reason}.",
+                clip(f"{facts.name}: {concern.path}"),
+            )
+    if trace.codes and not grave:
+        facts, offset = trace.codes[0]
+        names = ", ".join(dict.fromkeys(clip(facts.name) for facts, _ in trace.codes[:8]))
+        yield Note(
+            "PICKLE-CODE-PLAIN",
+            offset,
+            f"The pickle carries {len(trace.codes)} functions as byte code ({names}); none of"
+            " them names processes, the network, files to write, or ways into the interpreter.",
+            f"byte code of {clip(facts.name)}",
+        )
+
+
+def _eased(note: Note, reference: Reference) -> Note:
+    """What code of the pickle's own has among its globals is no more than named by the pickle.
+
+    The functions of the libraries that models are made of may be so named: they do what
+    their names say when the code calls them, which is what the code was read for.
+    """
+    if (
+        note.rule == "PICKLE-UNLISTED-GLOBAL"
+        and reference.use is Use.NAME
+        and is_model_library(reference.module)
+    ):
+        return replace(note, severity=Severity.MEDIUM)
+    return note
 
 
 def _note_of(reference: Reference) -> Note | None:

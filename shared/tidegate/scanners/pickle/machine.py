@@ -15,7 +15,7 @@ from tidegate.scanners.pickle.memo import Memo
 from tidegate.scanners.pickle.opcodes import OPCODES
 from tidegate.scanners.pickle.source import Break, Source
 from tidegate.scanners.pickle.trace import Trace
-from tidegate.scanners.pickle.values import Value
+from tidegate.scanners.pickle.values import KEPT_IN_ALL, KEPT_ITEMS, KEPT_MEMBERS, Value
 
 MAX_VALUES = 4_000_000
 MAX_NESTED_ARRAYS = 64
@@ -41,6 +41,7 @@ class Machine:
         self.frame_end = 0
         self.steps = 0
         self.result: Value = None
+        self._kept = 0
         self._below_marks = 0
         self._outer: list[tuple[list[Value], list[list[Value]], Memo, int, int]] = []
 
@@ -76,6 +77,13 @@ class Machine:
         other.memo = Memo(self.memo)
         other.protocol = self.protocol
         return other
+
+    def room(self, kind: str, count: int) -> int:
+        """How many items a container of that kind may keep, when it is given `count` more."""
+        self._kept += count
+        if kind == "list" or self._kept > KEPT_IN_ALL:
+            return KEPT_ITEMS
+        return KEPT_MEMBERS
 
     def pop(self, offset: int) -> Value:
         """The topmost value above the last mark."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import cache
 
 from tidegate.scanners.callables import Standing
+from tidegate.scanners.pickle import running_code
 from tidegate.scanners.pickle.trace import Trace
 from tidegate.scanners.pickle.values import (
     Call,
@@ -36,6 +37,7 @@ _OTHER_DICT_MAKERS = _DICT_MAKERS | {
 
 def note_state(trace: Trace, target: Call, state: Value, offset: int) -> None:
     """Hold a state that may decide what the object does, or whose keys can't be known."""
+    running_code.note_state(trace, target, offset)
     kind = kind_of(target)
     parts = state.kept if isinstance(state, Items) and state.kind == "tuple" else [state]
     for part in (state, *parts):

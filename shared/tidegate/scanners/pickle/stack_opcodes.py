@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tidegate.scanners.pickle.opcodes import Number, Operand, Text
+from tidegate.scanners.pickle.running_code import note_filling
 from tidegate.scanners.pickle.source import Break
 from tidegate.scanners.pickle.states import decides_code
 from tidegate.scanners.pickle.values import (
@@ -66,7 +67,7 @@ def _empty(kind: str) -> Handler:
 def _from_mark(kind: str) -> Handler:
     def push(machine: Machine, offset: int, _operand: Operand) -> None:
         values = machine.pop_mark(offset)
-        made = items_of(kind, values)
+        made = items_of(kind, values, machine.room(kind, len(values)))
         if kind == "dict":
             if len(values) % 2:
                 raise Break("a dict has a key without a value", offset)
@@ -98,7 +99,7 @@ def _note_keys(owner: Items | Call, values: list[Value]) -> None:
 def _fill(machine: Machine, target: Value, values: list[Value], offset: int) -> None:
     """Put values into what a list, set or other object with append, extend or add is."""
     if isinstance(target, Items):
-        target.add(values)
+        target.add(values, machine.room(target.kind, len(values)))
     elif values:
         refuse_change(machine, target, offset)
 
@@ -115,7 +116,7 @@ def _fill_pairs(machine: Machine, target: Value, values: list[Value], offset: in
                 "The pickle changes an object's state after the object has taken it.",
             )
     if isinstance(target, Items):
-        target.add(values)
+        target.add(values, machine.room(target.kind, len(values)))
     elif values:
         refuse_change(machine, target, offset)
 
@@ -129,6 +130,8 @@ def refuse_change(machine: Machine, target: Value, offset: int) -> None:
             f"The pickle changes {show(target)} itself, not an object of its own.",
             target.path if isinstance(target, Global) else target.name,
         )
+    elif isinstance(target, Call):
+        note_filling(machine.trace, target, offset)
     elif isinstance(target, Persistent | Unknown):
         machine.trace.note(
             "PICKLE-INDIRECT",

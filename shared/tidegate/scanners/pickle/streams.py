@@ -35,6 +35,7 @@ class Outcome:
 def read_streams(stream: BinaryIO, size: int, trace: Trace) -> Outcome:
     """Read every stream of the file into `trace`."""
     outcome = Outcome()
+    trace.stream = stream
     while outcome.streams < MAX_STREAMS:
         named = trace.named
         machine = Machine(Source(stream, size, outcome.end), trace)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
+from tidegate.scanners.bytecode.facts import CodeFacts
 from tidegate.scanners.callables import Judgement, Standing, Use
 from tidegate.scanners.interface import Severity
 from tidegate.scanners.pickle.opcodes import Text
@@ -17,6 +19,7 @@ from tidegate.scanners.pickle.values import Global, Value, show, show_args
 
 MAX_REFERENCES = 20_000
 MAX_NOTES = 2_000
+MAX_CODES = 10_000
 
 Constant = str | bytes | Text
 Examine = Callable[[Constant, int], None]
@@ -70,7 +73,11 @@ class Note:
 
 @dataclass(slots=True)
 class Trace:
-    """All that one file's streams name and do. `examine` is given each longer constant."""
+    """All that one file's streams name and do. `examine` is given each longer constant.
+
+    `codes` are the code objects with their offsets, `modules` those that their globals hold.
+    `stream` is the file itself, for constants that are read again.
+    """
 
     examine: Examine | None = None
     references: dict[tuple[str, str], Reference] = field(default_factory=dict)
@@ -79,6 +86,10 @@ class Trace:
     calls: int = 0
     named: int = 0
     second_steps: int = 0
+    codes: list[tuple[CodeFacts, int]] = field(default_factory=list)
+    carries_code: bool = False
+    modules: set[str] = field(default_factory=set)
+    stream: BinaryIO | None = None
     _noted: set[tuple[str, str]] = field(default_factory=set)
 
     def name(self, found: Global) -> None:
@@ -93,6 +104,21 @@ class Trace:
                 found.module, found.name, found.judgement, found.offset
             )
         self.references[key].pushed += 1
+
+    def code(self, facts: CodeFacts, offset: int) -> None:
+        """A code object is made."""
+        if len(self.codes) >= MAX_CODES:
+            self.overflowed = True
+        else:
+            self.codes.append((facts, offset))
+
+    def read_text(self, text: Text) -> bytes | None:
+        """The bytes of a long constant; None where the stream is not at hand, or ends before."""
+        if self.stream is None:
+            return None
+        self.stream.seek(text.offset)
+        raw = self.stream.read(text.length)
+        return raw if len(raw) == text.length else None
 
     def push_again(self, value: Value) -> None:
         """Something came onto the stack once more, from the memo or as a duplicate."""

@@ -17,6 +17,10 @@ from tidegate.scanners.callables import Judgement
 from tidegate.scanners.pickle.opcodes import Number, Text
 
 KEPT_ITEMS = 32
+"""How many items a list keeps; and anything, once a stream has filled `KEPT_IN_ALL`."""
+KEPT_MEMBERS = 4096
+"""How many items a tuple, dict or set keeps: the parts of code objects and classes are these."""
+KEPT_IN_ALL = 1_500_000
 MAX_DEPTH = 40
 
 
@@ -56,10 +60,10 @@ class Items:
     odd_keys: list[Value] = field(default_factory=list)
     given: bool = False
 
-    def add(self, values: Sequence[Value]) -> None:
+    def add(self, values: Sequence[Value], limit: int = KEPT_ITEMS) -> None:
         """Put `values` in; past the first ones only their number is kept."""
         self.count += len(values)
-        room = KEPT_ITEMS - len(self.kept)
+        room = limit - len(self.kept)
         if room > 0:
             for value in values[:room]:
                 inner = depth_of(value)
@@ -90,7 +94,8 @@ class Call:
     here and in `Items`, are the keys that would mean more than an attribute, were this a state:
     "__setstate__", or one that is computed. `recalled` says that it came onto the stack again
     after it was made, so something else may hold it; `given` is as in `Items`.
-    `objects` is what `data_types` found of a numpy.dtype.
+    `objects` is what `data_types` found of a numpy.dtype. `hooks` are the methods of a class of
+    the pickle's own that run while an object of it is loaded.
     """
 
     callee: Value
@@ -103,6 +108,7 @@ class Call:
     recalled: bool = False
     given: bool = False
     objects: bool | None = None
+    hooks: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -154,10 +160,10 @@ def new_call(callee: Value, args: Value, offset: int, *, made: bool = False) -> 
     return Call(callee, args, offset, 1 + max(depth_of(callee), depth_of(args)), made)
 
 
-def items_of(kind: str, values: Sequence[Value]) -> Items:
-    """A container of `values`."""
+def items_of(kind: str, values: Sequence[Value], limit: int = KEPT_ITEMS) -> Items:
+    """A container of `values`, of which it keeps `limit`."""
     made = Items(kind)
-    made.add(values)
+    made.add(values, limit)
     return made
 
 
