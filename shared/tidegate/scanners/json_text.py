@@ -18,12 +18,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tidegate.scanners.interface import Report, Severity, Subject, iter_stream
+from tidegate.scanners.encoded import report_encoded
+from tidegate.scanners.interface import Dispatcher, Report, Severity, Subject, iter_stream
 from tidegate.scanners.json_stream import MAX_STRING, JsonReader, JsonUnreadError, Pairs
 from tidegate.scanners.streams import read_exactly, shown
 from tidegate.scanners.text import encoding_of
 
 _MAX_REPEATED = 16
+_LONG_TEXT = 32
 _RUNS_CODE = frozenset({"auto_map", "custom_pipeline", "custom_pipelines", "trust_remote_code"})
 _CHAT_TEMPLATE = re.compile(r"chat_?templates?\b|^(?:jinja|prompt)_template$", re.IGNORECASE)
 _SENTENCE_MODULE = re.compile(r"sentence_transformers\.models\.[A-Z]\w{0,80}", re.ASCII)
@@ -52,12 +54,12 @@ _WATCHED = _RUNS_CODE | {
 }  # fmt: skip
 
 
-def report_json(subject: Subject, report: Report) -> bool:
+def report_json(subject: Subject, report: Report, dispatcher: Dispatcher) -> bool:
     """Judge the subject, a text that begins like JSON, as documents or as one on each line.
 
     The answer is whether all of it was plain JSON.
     """
-    judge = _Judge(subject, report)
+    judge = _Judge(subject, report, dispatcher)
     reader = JsonReader(judge)
     try:
         reader.read(_pieces(subject))
@@ -104,13 +106,14 @@ class _Judge:
 
     watched = _WATCHED
 
-    def __init__(self, subject: Subject, report: Report) -> None:
+    def __init__(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
         self._subject = subject
         self._report = report
+        self._dispatcher = dispatcher
         self._is_index = subject.name.lower() == "model_index.json"
 
     def text(self, text: str, keys: Callable[[], tuple[str, ...]]) -> None:
-        """A text means nothing by itself, unless it is a template."""
+        """A text means nothing by itself, unless it is a template or a file in disguise."""
         if "{{" in text or "{%" in text:
             from tidegate.scanners.template.scanner import report_template
 
@@ -118,6 +121,10 @@ class _Judge:
             strict = any(_CHAT_TEMPLATE.search(key) for key in path)
             where = f"The text under {shown(path[-1])}" if path else "A text"
             report_template(text, self._subject, self._report, where, strict=strict)
+        if len(text) >= _LONG_TEXT:
+            path = keys()
+            where = shown(path[-1]) if path else "a text"
+            report_encoded(text, self._subject, self._report, self._dispatcher, where=where)
 
     def object(self, pairs: Pairs, complete: bool) -> None:
         """Report what the object asks for."""

@@ -42,6 +42,8 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     ),
     ("media", "media.scanner:MediaScanner", (Format.IMAGE, Format.MEDIA)),
     ("markup", "markup.scanner:MarkupScanner", (Format.MARKUP,)),
+    ("gguf", "gguf.scanner:GgufScanner", (Format.GGUF,)),
+    ("ggml-old", "gguf.scanner:OldGgmlScanner", (Format.GGML_OLD,)),
     ("template", "template.scanner:TemplateScanner", (Format.TEMPLATE,)),
     ("onnx", "onnx.scanner:OnnxScanner", (Format.ONNX,)),
     ("text", "text:TextScanner", (Format.TEXT, Format.JSON)),
@@ -68,6 +70,9 @@ _PRELOADED = (
     "encodings.unicode_escape",
     "tidegate.scanners.callables",
     "tidegate.scanners.dispatch",
+    "tidegate.scanners.encoded",
+    "tidegate.scanners.json_text",
+    "tidegate.scanners.template.scanner",
     "tidegate.scanners.pickle.probe",
     "tidegate.scanners.protobuf.formats",
 )

@@ -19,7 +19,7 @@ MAX_TEXT = 16 << 20
 
 _TAG_HINT = re.compile(rb"python/|%TAG|yaml\.org")
 _OVERLAP = 16
-_TEMPLATE_OVERLAP = 4096
+_PIECE_OVERLAP = 4096
 # White space, and the bytes of the marks that a text may begin with.
 _BEFORE_JSON = b" \t\n\r\f\xef\xbb\xbf\xff\xfe"
 # The marks of UTF-32 begin like those of UTF-16.
@@ -37,13 +37,15 @@ class TextScanner(Scanner):
     name = "text"
     formats = frozenset({"text", "json"})
 
-    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
         """Check every byte, then look for YAML tags where something looks like one."""
-        position, hinted, before, first, marked = 0, False, b"", b"", False
+        from tidegate.scanners.encoded import worth_a_look
+
+        position, hinted, before, first, marked, loaded = 0, False, b"", b"", False, False
         wide = read_exactly(subject.stream, 4).startswith(tuple(mark for mark, _ in _MARKS))
         subject.stream.seek(0)
         if wide:
-            _scan_wide(subject, report)
+            _scan_wide(subject, report, dispatcher)
             return
         for chunk in iter_stream(subject.stream):
             if not is_text(chunk, whole=False):
@@ -53,6 +55,7 @@ class TextScanner(Scanner):
                 return
             hinted = hinted or _TAG_HINT.search(before + chunk) is not None
             first = first or chunk.lstrip(_BEFORE_JSON)[:1]
+            loaded = loaded or worth_a_look(chunk)
             marked = marked or b"{{" in chunk or b"{%" in chunk
             before = chunk[-_OVERLAP:]
             position += len(chunk)
@@ -64,13 +67,14 @@ class TextScanner(Scanner):
         if first in {b"{", b"["}:
             from tidegate.scanners.json_text import report_json
 
-            plain_json = report_json(subject, report)
-        if marked and not plain_json:
-            _scan_templates(subject, report)
+            plain_json = report_json(subject, report, dispatcher)
+        if (marked or loaded) and not plain_json:
+            _scan_pieces(subject, report, dispatcher)
 
 
-def _scan_templates(subject: Subject, report: Report) -> None:
-    """Look at the templates in the text, piece by piece, each with the end of the one before."""
+def _scan_pieces(subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
+    """Look at what stands in the text, piece by piece, each with the end of the one before."""
+    from tidegate.scanners.encoded import report_encoded
     from tidegate.scanners.template.scanner import report_in_text
 
     subject.stream.seek(0)
@@ -78,10 +82,11 @@ def _scan_templates(subject: Subject, report: Report) -> None:
     for chunk in iter_stream(subject.stream):
         text = before + chunk.decode("utf-8", errors="replace")
         report_in_text(text, subject, report)
-        before = text[-_TEMPLATE_OVERLAP:]
+        report_encoded(text, subject, report, dispatcher, where="the text")
+        before = text[-_PIECE_OVERLAP:]
 
 
-def _scan_wide(subject: Subject, report: Report) -> None:
+def _scan_wide(subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
     data = read_exactly(subject.stream, MAX_TEXT + 1)
     if len(data) > MAX_TEXT:
         report.unread(subject, f"a UTF-16 or UTF-32 text larger than {MAX_TEXT >> 20} MiB")
@@ -96,11 +101,13 @@ def _scan_wide(subject: Subject, report: Report) -> None:
         if narrow.lstrip(_BEFORE_JSON)[:1] in {b"{", b"["}:
             from tidegate.scanners.json_text import report_json
 
-            report_json(subject, report)
-        if b"{{" in narrow or b"{%" in narrow:
-            from tidegate.scanners.template.scanner import report_in_text
+            report_json(subject, report, dispatcher)
+        from tidegate.scanners.encoded import report_encoded
+        from tidegate.scanners.template.scanner import report_in_text
 
-            report_in_text(data.decode(encoding_of(data), errors="replace"), subject, report)
+        text = data.decode(encoding_of(data), errors="replace")
+        report_in_text(text, subject, report)
+        report_encoded(text, subject, report, dispatcher, where="the text")
 
 
 def encoding_of(data: bytes) -> str:

@@ -14,6 +14,8 @@ from tidegate.artifact.formats.kinds import Format
 _TIFF = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 _AIFF = frozenset({b"AIFF", b"AIFC"})
 _BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
+# A safetensors header may begin with a "<" and zeros as well.
+_UTF16_MARKUP = re.compile(rb"<\0[^\0]\0|\0<\0[^\0]")
 _NETPBM = re.compile(rb"P[456](?:\s|#[^\n]{0,200}\n)+\d{1,7}\s+\d{1,7}(?:\s+\d{1,5})?\s")
 _RIFF = frozenset({b"WAVE", b"AVI ", b"RMID", b"sfbk", b"ACON"})
 
@@ -36,7 +38,7 @@ def by_data_head(head: bytes, size: int) -> Iterator[Format]:
         yield Format.MEDIA
     if head.startswith((b"\0\0\0\x0cjP  ", b"fLaC", b"ID3\2", b"ID3\3", b"ID3\4")):
         yield Format.MEDIA
-    if head.startswith((b"<\0", b"\0<")):
+    if _UTF16_MARKUP.match(head):
         # UTF-16 without a mark, which XML readers tell by this start.
         yield Format.MARKUP
     if _is_ubjson(head, size):

@@ -56,6 +56,7 @@ class Format(enum.StrEnum):
     CAFFE = "caffe"
     PADDLE = "paddle"
     GGUF = "gguf"
+    GGML_OLD = "ggml-old"
     PARQUET = "parquet"
     ARROW = "arrow"
     SQLITE = "sqlite"
