@@ -70,9 +70,7 @@ _PRELOADED = (
     "encodings.unicode_escape",
     "tidegate.scanners.callables",
     "tidegate.scanners.dispatch",
-    "tidegate.scanners.encoded",
     "tidegate.scanners.json_text",
-    "tidegate.scanners.template.scanner",
     "tidegate.scanners.pickle.probe",
     "tidegate.scanners.protobuf.formats",
 )

@@ -36,9 +36,7 @@ class GgufScanner(Scanner):
             report.found("GGUF-HIDDEN-DATA", subject, f"The file has {problem}.")
         for blob in blobs:
             part = window(subject.stream, blob.at, blob.size)
-            report_file_in(
-                subject.inside(part, blob.size, shown(blob.key)), report, dispatcher
-            )
+            report_file_in(subject.inside(part, blob.size, shown(blob.key)), report, dispatcher)
 
 
 def _judge_text(value: Text, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
