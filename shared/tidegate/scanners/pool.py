@@ -154,7 +154,7 @@ class Worker:
             return "the scanner process closed its output and did not end"
         if status == EXIT_MEMORY:
             return f"the scan needed more than its limit of {self._limits.memory >> 20} MiB"
-        if status == EXIT_TRIPPED:
+        if status in {EXIT_TRIPPED, -signal.SIGSYS}:
             return (
                 "the scanner process was ended by its own guard: reading the file led to an "
                 "attempt to run, write or connect to something"

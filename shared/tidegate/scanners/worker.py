@@ -5,13 +5,13 @@ reads the first request it gives up what it does not need:
 
 - limits of the operating system on memory and processor time, no core dump, no file writable;
 - an audit hook that ends the process at once when anything in it starts a process, opens a
-  socket, writes or removes a file, loads native code, or resolves a pickled global.
+  socket, writes or removes a file, calls native code, or resolves a pickled global;
+- on Linux, a filter in the kernel (`sandbox.py`) that holds native code to the same.
 
-Always holds: nothing read from an artifact is executed here; and if a flaw let something try by
-one of Python's own audited calls, the process ends, and a process that ends without its answer is
-evidence of nothing but that. (Native code, and calls that Python does not audit, are beyond the
-hook: it is a tripwire, not a sandbox.) The answer is data about the file; the parent checks it
-and fills in the path itself.
+Always holds: nothing read from an artifact is executed here; and if a flaw let something try, the
+process ends, and a process that ends without its answer is evidence of nothing but that. The
+answer is data about the file; the parent checks it and fills in the path itself. Which of the two
+guards stood is among the tools that the evidence names.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 def main() -> None:
     """Answer requests until standard input ends."""
     requests, answers = _take_over_streams()
-    from tidegate.scanners import registry
+    from tidegate.scanners import registry, sandbox
     from tidegate.scanners.interface import Limits
 
     # Nothing of an artifact is at hand yet, and the asker may still be finding out its limits.
@@ -75,7 +75,9 @@ def main() -> None:
     settings = json.loads(requests.readline())
     _limit_resources(settings["memory"], settings["cpu_seconds"])
     limits = Limits(**settings["limits"])
+    guard = "seccomp" if sandbox.enter() else "audit hook"
     _seal()
+    tools = (*tools, ("guard", guard))
     _send(answers, {"ready": True, "tools": [list(tool) for tool in tools]})
     while line := requests.readline():
         try:
