@@ -50,7 +50,19 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     (
         "compressed",
         "compressed:CompressedScanner",
-        (Format.GZIP, Format.BZ2, Format.XZ, Format.LZMA, Format.ZLIB),
+        (Format.GZIP, Format.BZ2, Format.XZ, Format.LZMA, Format.ZLIB, Format.LZ4),
+    ),
+    ("tar", "tar.scanner:TarScanner", (Format.TAR,)),
+    (
+        "torch-mobile",
+        "torchscript.mobile:TorchMobileScanner",
+        (Format.TORCH_MOBILE,),
+    ),
+    ("7z", "sevenzip.scanner:SevenZipScanner", (Format.SEVENZIP,)),
+    (
+        "unsupported",
+        "unsupported:UnsupportedScanner",
+        (Format.OTHER_ARCHIVE, Format.RAR, Format.CABINET),
     ),
 )
 """Each scanner: its name, its class below `tidegate.scanners`, and the formats that it reads."""

@@ -14,8 +14,11 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
+from tidegate.scanners.codecs.lz4 import Lz4Decompressor
+
 _CHUNK = 64 << 10
-_LZMA_MEMORY = 256 << 20
+# The largest that `xz -9` and joblib ask for is 65 MiB.
+_LZMA_MEMORY = 80 << 20
 
 HEAD_KEPT = 64 << 10
 """How many bytes from the start and from the end of an expanded part are kept at hand."""
@@ -44,10 +47,9 @@ class _Window(io.RawIOBase):
         if wanted <= 0:
             return 0
         self._base.seek(self._start + self._at)
-        data = self._base.read(wanted)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+        count = self._base.readinto(memoryview(buffer)[:wanted])  # type: ignore[attr-defined]
+        self._at += count
+        return int(count)
 
 
 def _position(offset: int, whence: int, at: int, size: int) -> int:
@@ -121,6 +123,7 @@ CODECS: dict[str, Callable[[], Codec]] = {
     "bz2": bz2.BZ2Decompressor,
     "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _LZMA_MEMORY),
     "lzma": lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, _LZMA_MEMORY),
+    "lz4": Lz4Decompressor,
 }
 
 

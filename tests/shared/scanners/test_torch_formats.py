@@ -69,10 +69,11 @@ def test_raw_numbers_outside_the_data_folder_are_unread():
     assert report.unread_parts
 
 
-def test_torchscript_is_found():
+def test_torchscript_is_named_and_passes_where_it_names_torchs_operators():
     extra = {"archive/code/__torch__/m.py": b"def forward(self): return 1\n"}
     report = scanned(torch_zip(torch_pickle(), [FLOATS], extra), "model.pt")
-    assert "TORCH-SCRIPT" in grave_rules_of(report)
+    assert "TORCH-SCRIPT" in rules_of(report)
+    assert only_light(report)
 
 
 SPEC = '[1, {"type": "builtins.tuple", "context": "null", "children_spec": []}]'
@@ -126,12 +127,17 @@ def test_an_honest_exported_program_is_read_in_full():
             ' "context": "[{\\"__enum__\\": true, \\"fqn\\": \\"os:x\\"}]"}]'
         ),
         exported(out_spec="[1, {"),
-        plain_zip({"serialized_exported_program.json": b"{}", "version": b"1"}),
+        plain_zip(
+            {
+                "serialized_exported_program.json": b'{"target": "torch.hub.load"}',
+                "version": b"1",
+            }
+        ),
     ],
     ids=range(16),
 )
 def test_an_exported_program_that_evaluates_or_fetches_is_found(data):
-    assert "TORCH-SCRIPT" in grave_rules_of(scanned(data, "model.pt2"))
+    assert "TORCH-EXPORT-CODE" in grave_rules_of(scanned(data, "model.pt2"))
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from tidegate.artifact.formats.kinds import Format
 
 _DIRECTORY = 256 << 10
+_MAX_ENDS = 64
 
 
 def read_at(stream: BinaryIO, offset: int, count: int) -> bytes:
@@ -23,9 +24,13 @@ def read_at(stream: BinaryIO, offset: int, count: int) -> bytes:
 
 def by_tail(stream: BinaryIO, size: int, head: bytes, tail: bytes) -> Iterator[Format]:
     """The kind of zip archive that the end of the file shows, if it shows one."""
-    at = tail.rfind(b"PK\x05\x06")
+    # Readers pass over a signature with no room for a record behind it, or with nonsense in it.
+    at = len(tail)
     directory = b""
-    if 0 <= at <= len(tail) - 22:
+    for _ in range(_MAX_ENDS):
+        at = tail.rfind(b"PK\x05\x06", 0, min(at, max(0, len(tail) - 22 + 4)))
+        if at < 0:
+            return
         length, offset = struct.unpack_from("<II", tail, at + 12)
         end = size - len(tail) + at
         wide = 0xFFFFFFFF in (length, offset)
@@ -40,6 +45,15 @@ def by_tail(stream: BinaryIO, size: int, head: bytes, tail: bytes) -> Iterator[F
             if kind is not Format.ZIP:
                 yield kind
             yield Format.ZIP
+            return
+
+
+def ends_as_archive(tail: bytes) -> bool:
+    """Whether the last end record of a zip archive, with its comment, is the end of the file."""
+    at = tail.rfind(b"PK\x05\x06")
+    return 0 <= at <= len(tail) - 22 and at + 22 + int.from_bytes(
+        tail[at + 20 : at + 22], "little"
+    ) == len(tail)
 
 
 def _zip64_directory(stream: BinaryIO, size: int, tail: bytes, at: int) -> tuple[int, int]:
@@ -57,7 +71,7 @@ def _zip_kind(directory: bytes) -> Format:
     if "schema.json" in names:
         return Format.SKOPS
     roots = {name[: -len("/data.pkl")] for name in names if name.endswith("/data.pkl")}
-    if any(f"{root}/version" in names for root in roots):
+    if any(names & {f"{root}/version", f"{root}/.data/version"} for root in roots):
         return Format.TORCH_ZIP
     if names and all(name.endswith(".npy") for name in names):
         return Format.NPZ

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from tidegate.artifact.formats.archives import by_tail, read_at
+from tidegate.artifact.formats.archives import by_tail, ends_as_archive, read_at
 from tidegate.artifact.formats.kinds import ZIP_FORMATS, Format
 from tidegate.artifact.formats.magic import by_head
 from tidegate.artifact.formats.names import by_name
@@ -13,6 +13,8 @@ from tidegate.artifact.formats.text import WIDE_MARKS, is_text, text_dialects
 _HEAD = 64 << 10
 # The end record of a zip archive is at most this far from the end: 22 bytes and a comment.
 _TAIL = 22 + 0xFFFF
+_ACCOUNTED = frozenset({Format.TAR, Format.SEVENZIP})
+"""Containers that hold members as they are, and whose readers account for every byte."""
 
 
 def detect_format(stream: BinaryIO, size: int, name: str) -> Format:
@@ -31,7 +33,10 @@ def detect_formats(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
     head = read_at(stream, 0, min(size, _HEAD))
     tail = head if size <= _HEAD else read_at(stream, max(0, size - _TAIL), _TAIL)
-    told = [*by_head(head, size), *by_tail(stream, size, head, tail)]
+    told = [*by_head(head, size)]
+    # The last member of such an archive may be a zip archive: its reader hands that on.
+    if not _ACCOUNTED.intersection(told) or ends_as_archive(tail):
+        told.extend(by_tail(stream, size, head, tail))
     kinds = [fmt for fmt in told if fmt in ZIP_FORMATS and fmt is not Format.ZIP]
     if kinds:
         # An archive's own kind says more than that it is an archive, and has the same reader.

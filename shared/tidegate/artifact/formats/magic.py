@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from tidegate.artifact.formats.containers import is_lzma, other_archive
 from tidegate.artifact.formats.data_files import by_data_head
 from tidegate.artifact.formats.kinds import TORCH_LEGACY_MAGIC, Format
 
@@ -33,6 +34,7 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
     (0, b"BZh", Format.BZ2),
     (0, b"\xfd7zXZ\0", Format.XZ),
     (0, b"\x04\x22\x4d\x18", Format.LZ4),
+    (0, b"\x02\x21\x4c\x18", Format.LZ4),
     (0, b"\x28\xb5\x2f\xfd", Format.ZSTD),
     (257, b"ustar", Format.TAR),
     (0, b"7z\xbc\xaf\x27\x1c", Format.SEVENZIP),
@@ -43,6 +45,7 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
     (1024, b"\x89HDF\r\n\x1a\n", Format.HDF5),
     (2048, b"\x89HDF\r\n\x1a\n", Format.HDF5),
     (4, b"TFL3", Format.TFLITE),
+    (4, b"PTMF", Format.TORCH_MOBILE),
     (0, b"GGUF", Format.GGUF),
     (0, b"lmgg", Format.GGML_OLD),
     (0, b"fmgg", Format.GGML_OLD),
@@ -82,8 +85,10 @@ def by_head(head: bytes, size: int) -> Iterator[Format]:
         yield Format.BYTECODE
     if _is_zlib(head):
         yield Format.ZLIB
-    if head[:3] == b"\x5d\0\0" and len(head) > 13 and head[12] in {0x00, 0xFF}:
+    if is_lzma(head):
         yield Format.LZMA
+    if other_archive(head) is not None:
+        yield Format.OTHER_ARCHIVE
     yield from by_data_head(head, size)
 
 

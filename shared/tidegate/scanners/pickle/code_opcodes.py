@@ -98,8 +98,12 @@ def _made(machine: Machine, callee: Value, values: list[Value], offset: int) -> 
 
 
 def _reduce(machine: Machine, offset: int, _operand: Operand) -> None:
-    args = _arguments(machine.pop(offset), offset)
+    given = machine.pop(offset)
     callee = machine.pop(offset)
+    if isinstance(callee, Global) and callee.module.startswith("__torch__"):
+        # TorchScript's own pickler gives an enumeration its bare value, in no tuple.
+        given = given if isinstance(given, Items) else items_of("tuple", [given])
+    args = _arguments(given, offset)
     machine.stack.append(calls.call(machine.trace, callee, args, offset))
 
 

@@ -39,7 +39,10 @@ _FUNCTIONS = frozenset({
     "CeilToInt", "PowByNatural", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not", "Abs",
     "Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Relational", "BooleanTrue",
     "BooleanFalse", "positive", "nonnegative", "integer", "real", "zero", "nonzero", "precision",
-    "floor", "ceiling", "True", "False", "true", "false", "oo", "I",
+    "floor", "ceiling", "StrictGreaterThan", "StrictLessThan", "GreaterThan", "LessThan",
+    "Equality", "Unequality", "ITE", "Piecewise", "ExprCondPair", "Where", "Infinity",
+    "NegativeInfinity", "One", "Zero", "Half", "NegativeOne", "even", "odd", "negative",
+    "nonpositive", "finite", "commutative", "True", "False", "true", "false", "oo", "I",
 })  # fmt: skip
 _TREE_TYPES = frozenset({"builtins.list", "builtins.tuple", "builtins.dict", None})
 _EVALUATED = frozenset({"expr_str"})
@@ -61,7 +64,7 @@ def check_program(part: Subject, report: Report) -> None:
         problem = _problem(key, value)
         if problem is not None:
             report.found(
-                "TORCH-SCRIPT",
+                "TORCH-EXPORT-CODE",
                 part,
                 f"The exported program {problem}.",
                 detail=shown(problem, 200),

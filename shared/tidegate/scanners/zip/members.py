@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import BinaryIO
 
+from tidegate.scanners.codecs.raw_lzma import ZipLzma
 from tidegate.scanners.expanding import expand
 from tidegate.scanners.interface import Dispatcher, Report, Subject
-from tidegate.scanners.streams import CODECS, window
+from tidegate.scanners.streams import CODECS, Codec, window
 from tidegate.scanners.zip.directory import Archive, Member
 
 _CHUNK = 1 << 20
-_METHODS = {8: "deflate", 12: "bz2"}
+_METHODS = {8: "deflate", 12: "bz2", 95: "xz"}
+_LZMA = 14
 
 
 def open_member(
@@ -33,7 +36,7 @@ def open_member(
     source = window(subject.stream, member.data, member.compressed)
     if member.method == 0:
         return _stored(source, part, member, report)
-    if member.method not in _METHODS:
+    if member.method != _LZMA and member.method not in _METHODS:
         report.unread(part, f"this version has no reader for zip compression {member.method}")
         return None
     return _compressed(source, part, member, report, dispatcher)
@@ -66,7 +69,10 @@ def _stored(
 def _compressed(
     source: BinaryIO, part: Subject, member: Member, report: Report, dispatcher: Dispatcher
 ) -> tuple[BinaryIO, int]:
-    codec = CODECS[_METHODS[member.method]]
+    size = member.size
+    codec: Callable[[], Codec] = (
+        (lambda: ZipLzma(size)) if member.method == _LZMA else CODECS[_METHODS[member.method]]
+    )
     content = expand(source, member.compressed, codec, dispatcher.budget, several=False)
     if content.bomb:
         report.found(

@@ -9,6 +9,7 @@ from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
 from tidegate.scanners.streams import read_exactly, window
 from tidegate.scanners.zip.directory import Archive, Gap, Member, read_archive
 from tidegate.scanners.zip.members import label, open_member, report_structure
+from tidegate.scanners.zip.several import archive_bounds
 from tidegate.scanners.zip.torch import TorchLayout, torch_layout
 
 _UNIX = 3
@@ -24,6 +25,10 @@ class ZipScanner(Scanner):
     def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
         """Check the structure, then hand on every member, and the bytes between them."""
         budget = dispatcher.budget
+        starts = archive_bounds(subject.stream, subject.size, budget.limits.max_members)
+        if len(starts) > 1:
+            _scan_several(starts, subject, report, dispatcher)
+            return
         room = budget.limits.max_members - budget.members
         archive = read_archive(subject.stream, subject.size, max(0, room))
         report_structure(archive, subject, report)
@@ -33,7 +38,7 @@ class ZipScanner(Scanner):
             report.found(
                 "TORCH-SCRIPT",
                 subject,
-                "The archive carries TorchScript code, which torch runs when the model is used.",
+                "The archive carries TorchScript code, which torch's interpreter runs.",
             )
         raw = _skops_members(archive, subject, report, dispatcher)
         for member in archive.members:
@@ -42,6 +47,22 @@ class ZipScanner(Scanner):
                 return
             _scan_member(member, subject, report, dispatcher, torch, raw)
         _scan_gaps(archive.gaps, subject, report, dispatcher)
+
+
+def _scan_several(
+    starts: list[int], subject: Subject, report: Report, dispatcher: Dispatcher
+) -> None:
+    report.found(
+        "ARCHIVE-UNUSUAL", subject, f"The file is {len(starts)} archives one after another."
+    )
+    for start, end in zip(starts, [*starts[1:], subject.size], strict=True):
+        if not dispatcher.budget.take_member():
+            limit = dispatcher.budget.limits.max_members
+            report.unread(subject, f"more than {limit} members in all")
+            return
+        size = end - start
+        part = subject.inside(window(subject.stream, start, size), size, f"archive@{start}")
+        dispatcher.dispatch(part, report)
 
 
 def _check_names(archive: Archive, subject: Subject, report: Report) -> None:
@@ -113,8 +134,20 @@ def _scan_member(
         from tidegate.scanners.zip.exported import check_program
 
         check_program(part, report)
+    if torch is not None and torch.is_code(member.name):
+        from tidegate.scanners.torchscript.archive import scan_source
+
+        scan_source(part, report)
+        return
     if torch is not None and torch.is_pickle(member.name):
         part = subject.inside(stream, size, label(member.name), format="pickle")
+        if torch.scripted:
+            from tidegate.scanners.torchscript.archive import scan_bytecode, scan_script_pickle
+
+            scan_script_pickle(part, report, dispatcher)
+            if torch.is_bytecode(member.name):
+                scan_bytecode(part, report)
+            return
     dispatcher.dispatch(part, report)
 
 

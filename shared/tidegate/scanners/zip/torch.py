@@ -2,12 +2,14 @@
 
 `torch.save` writes `NAME/data.pkl`, `NAME/version`, and one member `NAME/data/<number>` per
 storage: raw numbers, in no format of their own. Only in an archive that has the first two are
-such members taken for raw numbers. TorchScript adds `NAME/code/` and `NAME/constants.pkl`;
-`torch.export` keeps JSON and raw weights (`pt2`).
+such members taken for raw numbers. TorchScript adds `NAME/code/` and `NAME/constants.pkl`, models
+for phones `NAME/bytecode.pkl`; `torch.export` keeps JSON and raw weights (`pt2`); `torch.package`
+keeps Python sources beside its pickles.
 """
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +18,20 @@ from tidegate.scanners.zip.directory import Member
 
 _STORAGE = re.compile(r"(?:data|constants)/[0-9]{1,9}")
 _PT2_STORAGE = re.compile(r"data/(?:weights/weight|constants/tensor)_[0-9]{1,9}")
+_PACKAGE_STORAGE = re.compile(r"\.data/[0-9]{1,9}\.storage")
 _OLD_PROGRAM = "serialized_exported_program.json"
-_PICKLES = ("data.pkl", "constants.pkl")
+_PICKLES = ("data.pkl", "constants.pkl", "bytecode.pkl", "attributes.pkl",
+            "mobile_debug_handles.pkl")  # fmt: skip
+
+
+class Kind(enum.Enum):
+    """Which of torch's writers made the archive."""
+
+    SAVED = "saved"
+    SCRIPT = "script"
+    EXPORTED = "exported"
+    OLD_EXPORTED = "old exported"
+    PACKAGE = "package"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +39,43 @@ class TorchLayout:
     """Where the parts of one torch archive stand: `root` with its closing slash."""
 
     root: str
-    scripted: bool
-    exported: bool
+    kind: Kind
+
+    @property
+    def scripted(self) -> bool:
+        """Whether the archive carries TorchScript."""
+        return self.kind is Kind.SCRIPT
 
     def is_storage(self, name: str) -> bool:
         """Whether the member is one storage's raw numbers."""
-        if not name.startswith(self.root):
+        if not name.startswith(self.root) or self.kind is Kind.OLD_EXPORTED:
             return False
-        inner = name[len(self.root) :]
-        if self.exported:
-            return _PT2_STORAGE.fullmatch(inner) is not None
-        return _STORAGE.fullmatch(inner) is not None
+        pattern = {Kind.EXPORTED: _PT2_STORAGE, Kind.PACKAGE: _PACKAGE_STORAGE}.get(
+            self.kind, _STORAGE
+        )
+        return pattern.fullmatch(name[len(self.root) :]) is not None
 
     def is_program(self, name: str) -> bool:
         """Whether the member is the graph of an exported program."""
-        return self.exported and name.startswith(f"{self.root}models/")
+        if self.kind is Kind.OLD_EXPORTED:
+            return name.rsplit("/", 1)[-1] == _OLD_PROGRAM
+        return self.kind is Kind.EXPORTED and name.startswith(f"{self.root}models/")
 
     def is_pickle(self, name: str) -> bool:
         """Whether torch unpickles the member, whatever it looks like."""
-        return name.startswith(self.root) and (
-            name[len(self.root) :] in _PICKLES or name.endswith(".debug_pkl")
+        return (
+            self.kind in {Kind.SAVED, Kind.SCRIPT}
+            and name.startswith(self.root)
+            and (name[len(self.root) :] in _PICKLES or name.endswith(".debug_pkl"))
         )
+
+    def is_code(self, name: str) -> bool:
+        """Whether the member is TorchScript source."""
+        return self.scripted and name.startswith(f"{self.root}code/") and name.endswith(".py")
+
+    def is_bytecode(self, name: str) -> bool:
+        """Whether the member is what the interpreter for phones runs."""
+        return self.scripted and name == f"{self.root}bytecode.pkl"
 
 
 def torch_layout(members: Sequence[Member]) -> TorchLayout | None:
@@ -55,13 +85,16 @@ def torch_layout(members: Sequence[Member]) -> TorchLayout | None:
     names = {member.name for member in members}
     if any(name.rsplit("/", 1)[-1] == _OLD_PROGRAM for name in names):
         # Before torch 2.8 a program stood in the archive's own top folder, its weights pickled.
-        return TorchLayout("", scripted=True, exported=False)
+        return TorchLayout("", Kind.OLD_EXPORTED)
     root = members[0].name.split("/", 1)[0] + "/"
-    if f"{root}data.pkl" in names and f"{root}version" in names:
+    versions = {f"{root}version", f"{root}.data/version"}
+    if f"{root}data.pkl" in names and versions & names:
         scripted = f"{root}constants.pkl" in names or any(
             name.startswith(f"{root}code/") for name in names
         )
-        return TorchLayout(root, scripted, exported=False)
+        return TorchLayout(root, Kind.SCRIPT if scripted else Kind.SAVED)
     if f"{root}archive_format" in names:
-        return TorchLayout(root, scripted=False, exported=True)
+        return TorchLayout(root, Kind.EXPORTED)
+    if f"{root}.data/extern_modules" in names and f"{root}.data/version" in names:
+        return TorchLayout(root, Kind.PACKAGE)
     return None
