@@ -132,7 +132,7 @@ def test_a_compressed_bomb_is_found(monkeypatch):
 
     monkeypatch.setattr(expanding, "BOMB_SIZE", 1 << 20)
     report = scanned(gzip.compress(bytes(4 << 20)))
-    assert "ZIP-BOMB" in grave_rules_of(report)
+    assert "ARCHIVE-BOMB" in grave_rules_of(report)
     assert report.unread_parts
 
 

@@ -83,13 +83,13 @@ def is_lzma(head: bytes) -> bool:
     if size != b"\xff" * 8 and int.from_bytes(size, "little") >= 1 << 38:
         return False
     dictionary = int.from_bytes(head[1:5], "little")
-    usual = dictionary.bit_count() <= 2 or dictionary == 0xFFFFFFFF
-    if not usual and head[:2] != b"\x5d\0":
+    usual = dictionary >= 4096 and (dictionary.bit_count() <= 2 or dictionary == 0xFFFFFFFF)
+    if not (usual or head[:2] == b"\x5d\0"):
         return False
     # What is looked at here needs no larger window, whatever the header asks for.
     begun = head[:1] + (1 << 16).to_bytes(4, "little") + head[5:4096]
     decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, 1 << 24)
     try:
-        return bool(decoder.decompress(begun, 256)) or decoder.eof
+        return bool(decoder.decompress(begun, 1 << 16))
     except (lzma.LZMAError, MemoryError):
         return False
