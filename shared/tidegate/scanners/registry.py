@@ -40,6 +40,11 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
         "boosters.scanner:BoosterScanner",
         (Format.XGBOOST, Format.UBJSON, Format.LIGHTGBM, Format.CATBOOST),
     ),
+    (
+        "tabular",
+        "tabular.scanner:TableScanner",
+        (Format.PARQUET, Format.ARROW, Format.AVRO, Format.SQLITE),
+    ),
     ("media", "media.scanner:MediaScanner", (Format.IMAGE, Format.MEDIA)),
     ("markup", "markup.scanner:MarkupScanner", (Format.MARKUP,)),
     ("gguf", "gguf.scanner:GgufScanner", (Format.GGUF,)),

@@ -22,6 +22,11 @@ _RIFF = frozenset({b"WAVE", b"AVI ", b"RMID", b"sfbk", b"ACON"})
 
 def by_data_head(head: bytes, size: int) -> Iterator[Format]:
     """The formats of this family that a file of `size` bytes with that head may be."""
+    if head.startswith(b"Obj\1"):
+        yield Format.AVRO
+    if head[:4] == b"\xff\xff\xff\xff" and 16 <= int.from_bytes(head[4:8], "little") < size:
+        # A stream of Arrow's messages begins with the length of its schema.
+        yield Format.ARROW
     if head.startswith(b"binf") and head[4:64].count(0) > 8:
         yield Format.XGBOOST
     if head[:4] in _TIFF or (head[:2] == b"BM" and head[14:18] in _BMP_HEADERS):

@@ -62,6 +62,7 @@ class Format(enum.StrEnum):
     GGML_OLD = "ggml-old"
     PARQUET = "parquet"
     ARROW = "arrow"
+    AVRO = "avro"
     SQLITE = "sqlite"
     CATBOOST = "catboost"
     XGBOOST = "xgboost"

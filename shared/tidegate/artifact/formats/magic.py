@@ -52,7 +52,7 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
     (0, b"tjgg", Format.GGML_OLD),
     (0, b"algg", Format.GGML_OLD),
     (0, b"PAR1", Format.PARQUET),
-    (0, b"ARROW1\0\0", Format.ARROW),
+    (0, b"ARROW1", Format.ARROW),
     (0, b"FEA1", Format.ARROW),
     (0, b"SQLite format 3\0", Format.SQLITE),
     (0, b"CBM1", Format.CATBOOST),

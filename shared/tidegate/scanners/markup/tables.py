@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+
+from tidegate.scanners.tables import read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,7 @@ class MarkupTable:
 @cache
 def markup_table() -> MarkupTable:
     """The table, read once."""
-    source = files("tidegate.scanners").joinpath("data/markup.json")
-    table = json.loads(source.read_text("utf-8"))
+    table = read_table("markup.json")
     return MarkupTable(
         harmless_doctypes=frozenset(table["harmless_doctypes"]),
         encodings=frozenset(table["encodings"]),
