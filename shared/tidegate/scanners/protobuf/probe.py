@@ -159,7 +159,7 @@ def _is_coreml(root: _Part) -> bool:
     # The kinds of model begin at 200.
     if not root.has(1, VARINT) or not any(number >= 200 for number, *_ in root.fields):
         return False
-    known = family("coreml")["Model"].by_number
+    known = family("coreml")["CoreML.Specification.Model"].by_number
     return any(inner.has(1) or inner.has(10) for inner in root.children(2)) and any(
         number >= 200 and number in known for number, *_ in root.fields
     )
