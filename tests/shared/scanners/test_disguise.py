@@ -265,7 +265,6 @@ def test_ordinary_requirements_have_no_finding(line):
 @pytest.mark.parametrize(
     "data",
     [
-        b"GGUF" + bytes(9),
         b"\x89HDF\r\n\x1a\n",
         b"\x00\x01\x02",
     ],
