@@ -47,14 +47,17 @@ class Listener(Protocol):
     """Who hears of what the reader sees.
 
     Values are texts, True, False, None, numbers as whether they are zero, lists of their first
-    items, and for an object whether it holds anything.
+    items, and for an object whether it holds anything, or what the listener said of it.
     """
 
     watched: frozenset[str]
     """Keys whose values are kept however many others an object has."""
 
-    def object(self, pairs: Pairs, complete: bool) -> None:
-        """An object has closed. `complete` says that no pair of it was left out."""
+    def object(self, pairs: Pairs, complete: bool) -> object:
+        """An object has closed. `complete` says that no pair of it was left out.
+
+        What this gives back, unless it is None, is the object's value in the one around it.
+        """
 
     def text(self, text: str, keys: Callable[[], tuple[str, ...]]) -> None:
         """A text stands as a value; `keys` gives the keys that lead to it, outermost first."""
@@ -209,8 +212,8 @@ class JsonReader:
 
     def _value_of(self, frame: _Frame) -> None:
         if frame.is_object:
-            self._listener.object(frame.pairs, frame.complete)
-            self._value(bool(frame.count))
+            told = self._listener.object(frame.pairs, frame.complete)
+            self._value(bool(frame.count) if told is None else told)
         else:
             self._value(frame.items)
 

@@ -12,15 +12,15 @@ for texts of any size. What nests too deep is unread; what is no JSON is a text 
 
 from __future__ import annotations
 
-import builtins
 import codecs
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tidegate.scanners.encoded import report_encoded
-from tidegate.scanners.interface import Dispatcher, Report, Severity, Subject, iter_stream
+from tidegate.scanners.interface import Dispatcher, Report, Subject, iter_stream
 from tidegate.scanners.json_stream import MAX_STRING, JsonReader, JsonUnreadError, Pairs
+from tidegate.scanners.keras.judge import WATCHED, KerasPart, judge_object, keras_part
 from tidegate.scanners.streams import read_exactly, shown
 from tidegate.scanners.text import encoding_of
 
@@ -32,25 +32,8 @@ _SENTENCE_MODULE = re.compile(r"sentence_transformers\.models\.[A-Z]\w{0,80}", r
 _PIPELINE_LIBRARIES = frozenset({"diffusers", "transformers"})
 _ADAPTED_LIBRARIES = _PIPELINE_LIBRARIES | {"peft"}
 
-_KERAS_PARTS = (
-    "activations|constraints|dtype_policies|engine|initializers|layers|losses|metrics|models|ops"
-    "|optimizers|quantizers|random|regularizers"
-)
-_KERAS_MODULE = re.compile(rf"keras(?:\.src)?\.(?:{_KERAS_PARTS})(?:\.\w{{1,80}})*", re.ASCII)
-_KERAS_CLASS = re.compile(r"(?:[A-Z]\w*>)?[A-Z]\w*|__(?!lambda)[a-z]+__", re.ASCII)
-_KERAS_FUNCTIONS = re.compile(
-    r"keras(?:\.src)?\.(?:activations|losses|metrics)(?:\.\w{1,80})*", re.ASCII
-)
-_CARRIES_CODE = frozenset({"Lambda", "__lambda__"})
-# They call what their configuration names in TensorFlow, or load a model of another kind.
-_REACHES_CODE = frozenset(
-    {"ClassMethod", "InstanceMethod", "InstanceProperty", "JaxLayer", "SlicingOpLambda",
-     "TFOpLambda", "TFSMLayer", "TensorFlowOpLayer", "TorchModuleWrapper"}
-)  # fmt: skip
-
-_WATCHED = _RUNS_CODE | {
-    "class_name", "config", "idx", "module", "name", "parent_library", "path", "type",
-    "_class_name", "_diffusers_version",
+_WATCHED = _RUNS_CODE | WATCHED | {
+    "idx", "name", "parent_library", "path", "type", "_class_name", "_diffusers_version",
 }  # fmt: skip
 
 
@@ -126,12 +109,12 @@ class _Judge:
             where = shown(path[-1]) if path else "a text"
             report_encoded(text, self._subject, self._report, self._dispatcher, where=where)
 
-    def object(self, pairs: Pairs, complete: bool) -> None:
-        """Report what the object asks for."""
+    def object(self, pairs: Pairs, complete: bool) -> KerasPart | None:
+        """Report what the object asks for; what the object around it must know of it."""
         keys = {key for key, _ in pairs}
         if sum(key in _WATCHED for key, _ in pairs) - len(keys & _WATCHED) > _MAX_REPEATED:
             self._report.unread(self._subject, "a JSON object has the same keys many times over")
-            return
+            return None
         if keys & _RUNS_CODE:
             self._judge_code(pairs)
         if {"type", "path"} <= keys and keys & {"name", "idx"}:
@@ -139,11 +122,12 @@ class _Judge:
         if "parent_library" in keys:
             self._judge_adapter(pairs)
         if {"class_name", "config"} <= keys:
-            self._judge_keras(pairs)
+            judge_object(pairs, self._subject, self._report)
         if self._is_index or keys & {"_class_name", "_diffusers_version"}:
             if not complete:
                 self._report.unread(self._subject, "a pipeline with too many parts")
             self._judge_pipeline(pairs)
+        return keras_part(pairs)
 
     def _judge_code(self, pairs: Pairs) -> None:
         for key, value in pairs:
@@ -185,49 +169,9 @@ class _Judge:
                 what = f"{library}.{name}"
                 self._import(f"The pipeline's {shown(key)} is {shown(what)}, from outside.", what)
 
-    def _judge_keras(self, pairs: Pairs) -> None:
-        modules = _values(pairs, "module") or [None]
-        for name in _values(pairs, "class_name"):
-            if not isinstance(name, str):
-                continue
-            last = name.rsplit(">", 1)[-1]
-            if last in _CARRIES_CODE:
-                self._keras(f"A {shown(name)} carries code that runs with the model.", name, None)
-            elif last in _REACHES_CODE:
-                self._keras(f"A {shown(name)} runs what it names.", name, Severity.HIGH)
-            for module in modules:
-                for config in _values(pairs, "config"):
-                    if not _is_keras_own(module, name, config):
-                        what = f"{module}.{name}"
-                        self._keras(
-                            f"{shown(what)} is no part of Keras' models.", what, Severity.HIGH
-                        )
-
     def _import(self, message: str, detail: str) -> None:
         self._report.found("CONFIG-IMPORT", self._subject, message, detail=shown(detail, 200))
-
-    def _keras(self, message: str, detail: str, severity: Severity | None) -> None:
-        self._report.found(
-            "KERAS-CODE", self._subject, message, severity=severity, detail=shown(detail, 200)
-        )
 
 
 def _values(pairs: Pairs, wanted: str) -> list[Any]:
     return [value for key, value in pairs if key == wanted]
-
-
-def _is_keras_own(module: object, name: str, config: object) -> bool:
-    """Whether Keras finds the object among its own, without reaching any other module."""
-    if module is None:
-        return True
-    if not isinstance(module, str):
-        return False
-    if module == "builtins":
-        # Old versions fetch a function of that name from the module.
-        special = name.startswith("__") and name.endswith("__")
-        is_function = name == "function" and not hasattr(builtins, str(config))
-        return special or is_function
-    if name == "function":
-        return _KERAS_FUNCTIONS.fullmatch(module) is not None
-    known = module == "keras" or _KERAS_MODULE.fullmatch(module) is not None
-    return known and _KERAS_CLASS.fullmatch(name) is not None

@@ -15,6 +15,7 @@ _HEAD = 64 << 10
 _TAIL = 22 + 0xFFFF
 _ACCOUNTED = frozenset({Format.TAR, Format.SEVENZIP})
 """Containers that hold members as they are, and whose readers account for every byte."""
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def detect_format(stream: BinaryIO, size: int, name: str) -> Format:
@@ -37,6 +38,8 @@ def detect_formats(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]
     # The last member of such an archive may be a zip archive: its reader hands that on.
     if not _ACCOUNTED.intersection(told) or ends_as_archive(tail):
         told.extend(by_tail(stream, size, head, tail))
+    if not {Format.HDF5, *_ACCOUNTED}.intersection(told) and _has_superblock(stream, size):
+        told.append(Format.HDF5)
     kinds = [fmt for fmt in told if fmt in ZIP_FORMATS and fmt is not Format.ZIP]
     if kinds:
         # An archive's own kind says more than that it is an archive, and has the same reader.
@@ -52,3 +55,13 @@ def detect_formats(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]
     told.extend(by_name(base, told))
     stream.seek(0)
     return tuple(dict.fromkeys(told)) or (Format.UNKNOWN,)
+
+
+def _has_superblock(stream: BinaryIO, size: int) -> bool:
+    """Whether an HDF5 file begins where its library looks: at 512 and at each double of it."""
+    at = 512
+    while at + len(_HDF5) <= size:
+        if read_at(stream, at, len(_HDF5)) == _HDF5:
+            return True
+        at *= 2
+    return False
