@@ -14,8 +14,9 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tidegate.scanners.callables import Standing, is_allowed_name, judge
+from tidegate.scanners.callables import Standing, Use, is_allowed_name, judge
 from tidegate.scanners.pickle.source import Break
+from tidegate.scanners.pickle.trace import Trace
 from tidegate.scanners.pickle.values import MISSING, Call, Global, Items, Value, tuple_args
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def is_wrapper(value: Call) -> bool:
 def follow(machine: Machine, wrapper: Call, offset: int) -> None:
     """Go on behind the array, or inside it where it is a pickle of objects."""
     start = machine.source.offset
+    _read_as_opcodes(machine, start)
     if start < machine.frame_end:
         raise Break("array data begin inside a frame, where joblib never writes them", offset)
-    _read_as_opcodes(machine, start)
     item_size, has_objects = _data_type(_state(wrapper, "dtype"), offset)
     if has_objects:
         machine.stack.pop()
@@ -118,17 +119,17 @@ def _data_type(dtype: Value, offset: int) -> tuple[int, bool]:
     return size, has_objects
 
 
-def check_second_import(module: str, name: str, offset: int) -> None:
-    """Stop a second reading where an array of objects stops every unpickler but joblib.
+def is_doubtful(module: str, name: str) -> bool:
+    """True for what a second reading of an array of objects mistakes for an import.
 
     Such an array is a pickle with a memo of its own. Read with the memo of the stream around
     it, its modules are mistaken for other strings of the model, its names are not: what comes
-    out is an allowed name ("dtype") of a module that has no such thing. What is dangerous, or
-    is no allowed name, is read on.
+    out is an allowed name ("dtype") of a module that has no such thing, and any loader stops
+    there. But some module may have such a thing, so the rest is read on in doubt: what it names
+    counts where it is dangerous, and nothing else of it does.
     """
     standing = judge(module, name).standing
-    if standing in (Standing.UNLISTED, Standing.UNREVIEWED) and is_allowed_name(name):
-        raise Break("an array of objects is read with a memo that is not its own", offset)
+    return standing in (Standing.UNLISTED, Standing.UNREVIEWED) and is_allowed_name(name)
 
 
 def _read_as_opcodes(machine: Machine, start: int) -> None:
@@ -141,3 +142,21 @@ def _read_as_opcodes(machine: Machine, start: int) -> None:
     with suppress(Break):  # raw numbers are no pickle: that it breaks is the ordinary case
         second.read(MAX_SECOND_STEPS - trace.second_steps)
     trace.second_steps += second.steps
+    if second.trace is not trace:
+        _take_over(trace, second.trace)
+
+
+def _take_over(trace: Trace, doubtful: Trace) -> None:
+    """Add to `trace` what a reading in doubt named that is dangerous, or called unlisted."""
+    trace.doubtful.update(doubtful.references)
+    trace.overflowed = trace.overflowed or doubtful.overflowed
+    for key, found in doubtful.references.items():
+        judgement = found.judgement
+        grave = judgement.standing is Standing.DANGEROUS or (
+            judgement.standing is Standing.UNLISTED
+            and found.use is Use.CALL
+            and not is_allowed_name(found.name)
+        )
+        plain = all(part.isidentifier() for part in f"{found.module}.{found.name}".split("."))
+        if grave and plain and key not in trace.references:
+            trace.references[key] = found

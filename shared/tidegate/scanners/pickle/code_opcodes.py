@@ -33,14 +33,17 @@ if TYPE_CHECKING:
 def _import(machine: Machine, module: str, name: str, offset: int) -> Global:
     """What the loader would import; protocols below 3 go through the table of Python 2 names."""
     judgement = judge(module, name)
-    if machine.protocol < 3:
-        mapped = python3_name(module, name)
-        if mapped != (module, name) and judgement.standing is not Standing.DANGEROUS:
-            judgement = judge(*mapped)
-        module, name = mapped
+    mapped = _as_loaded(machine, module, name)
+    if mapped != (module, name) and judgement.standing is not Standing.DANGEROUS:
+        judgement = judge(*mapped)
+    module, name = mapped
     found = Global(module, name, judgement, offset)
     machine.trace.name(found)
     return found
+
+
+def _as_loaded(machine: Machine, module: str, name: str) -> tuple[str, str]:
+    return python3_name(module, name) if machine.protocol < 3 else (module, name)
 
 
 def _global(machine: Machine, offset: int, operand: Operand) -> None:
@@ -52,8 +55,8 @@ def _stack_global(machine: Machine, offset: int, _operand: Operand) -> None:
     name = machine.pop(offset)
     module = machine.pop(offset)
     if isinstance(module, str) and isinstance(name, str):
-        if machine.second:
-            arrays.check_second_import(module, name, offset)
+        if machine.second and arrays.is_doubtful(*_as_loaded(machine, module, name)):
+            machine.doubt()
         machine.stack.append(_import(machine, module, name, offset))
     elif _may_be_text(machine, module) and _may_be_text(machine, name):
         machine.trace.named += 1

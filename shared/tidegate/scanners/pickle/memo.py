@@ -54,6 +54,13 @@ class Memo:
         """Set an index whose number is too long to be read: it may be any, so all are lost."""
         self.lost = True
 
+    def text(self, index: int) -> str | None:
+        """The value at `index`, where that is a text set in order; None in any other case."""
+        if index < len(self._dense) and not self.lost and not self._scattered:
+            value = self._dense[index]
+            return value if type(value) is str else None
+        return None
+
     def get(self, index: int) -> Value:
         """The value at `index`; KeyError where the loader would find nothing."""
         if index < 0:

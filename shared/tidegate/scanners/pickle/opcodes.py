@@ -152,6 +152,8 @@ def _name_line(source: Source, *, dotted: bool = False) -> str:
     except Break as broken:
         source.seek(start)
         head = source.take(min(NAME_LINE, source.size - start))
+        if len(head) < NAME_LINE:
+            return _cut_name(head, start)
         if dotted and len(head) == NAME_LINE and b"." in head and not _NO_NAME.search(head):
             raise Break(broken.reason, start, limit=True) from None
         raise
@@ -159,6 +161,14 @@ def _name_line(source: Source, *, dotted: bool = False) -> str:
         return source.take(length + 1)[:-1].decode("utf-8")
     except UnicodeDecodeError:
         raise Break("a name is not UTF-8", start) from None
+
+
+def _cut_name(rest: bytes, offset: int) -> str:
+    """A name that the stream ends in: loaders written in Python import it without its last byte."""
+    try:
+        return rest[:-1].decode("utf-8")
+    except UnicodeDecodeError:
+        raise Break("a name is not UTF-8", offset) from None
 
 
 def _name_pair(source: Source) -> Operand:

@@ -67,6 +67,14 @@ class Source:
         self._position += 1
         return value
 
+    def in_memory(self) -> tuple[bytes, int]:
+        """The chunk at hand, and where in it the next byte is."""
+        return self._chunk, self._position
+
+    def advance(self, count: int) -> None:
+        """Step over `count` bytes of the chunk at hand."""
+        self._position += count
+
     def take(self, count: int) -> bytes:
         """The next `count` bytes; `count` is small, at most a chunk."""
         end = self._position + count

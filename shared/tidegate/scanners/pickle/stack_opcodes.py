@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tidegate.scanners.pickle.opcodes import Number, Operand, Text
 from tidegate.scanners.pickle.running_code import note_filling
 from tidegate.scanners.pickle.source import Break
-from tidegate.scanners.pickle.states import decides_code
+from tidegate.scanners.pickle.states import KEYS_THAT_DECIDE, decides_code
 from tidegate.scanners.pickle.values import (
     FORGOTTEN,
     Call,
@@ -92,6 +92,8 @@ def _short_tuple(length: int) -> Handler:
 def _note_keys(owner: Items | Call, values: list[Value]) -> None:
     """Remember the keys that would mean more than an attribute, were this dict a state."""
     for key, value in zip(values[::2], values[1::2], strict=True):
+        if type(key) is str and key[:1] != "_" and key not in KEYS_THAT_DECIDE:
+            continue
         if len(owner.odd_keys) < _KEPT_ODD_KEYS and decides_code(key, value):
             owner.odd_keys.append(key)
 

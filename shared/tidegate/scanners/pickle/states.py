@@ -13,7 +13,7 @@ from tidegate.scanners.pickle.values import Value
 
 _HARMLESS = frozenset({"__doc__", "__name__", "__module__", "__qualname__"})
 
-_RUN_AS_FORMULA = frozenset(
+KEYS_THAT_DECIDE = frozenset(
     {"design_info", "formula", "model_spec", "restore_design_info", "restore_model_spec"}
 )
 """Formulas are Python. statsmodels evaluates them when it gives ModelData its state, or when a
@@ -38,7 +38,7 @@ def decides_code(key: Value, value: Value) -> bool:
     if isinstance(key, str):
         if key == "_parse_arg_template":
             return not (isinstance(value, str) and _TEMPLATE.fullmatch(value))
-        if key in _RUN_AS_FORMULA:
+        if key in KEYS_THAT_DECIDE:
             return value is not None and value is not False
         return key.startswith("__") and key.endswith("__") and key not in _HARMLESS
     return not isinstance(key, int | bytes | None)

@@ -77,6 +77,7 @@ class Trace:
 
     `codes` are the code objects with their offsets, `modules` those that their globals hold.
     `stream` is the file itself, for constants that are read again.
+    `doubtful` names what was only seen by a reading that may be a misreading.
     """
 
     examine: Examine | None = None
@@ -90,6 +91,7 @@ class Trace:
     carries_code: bool = False
     modules: set[str] = field(default_factory=set)
     stream: BinaryIO | None = None
+    doubtful: set[tuple[str, str]] = field(default_factory=set)
     _noted: set[tuple[str, str]] = field(default_factory=set)
 
     def name(self, found: Global) -> None:

@@ -66,6 +66,10 @@ class Items:
         room = limit - len(self.kept)
         if room > 0:
             for value in values[:room]:
+                if type(value) in _FLAT:
+                    self.kept.append(value)
+                    self.depth = self.depth or 1
+                    continue
                 inner = depth_of(value)
                 if inner >= MAX_DEPTH:
                     self.kept.append(Unknown("nested too deep"))
@@ -141,6 +145,9 @@ Value = (
     | Persistent
     | Unknown
 )
+
+_FLAT = frozenset({str, float, int, bytes, bool, type(None)})
+"""Types of values that have nothing inside them."""
 
 MISSING = Unknown("not set")
 FORGOTTEN = Unknown("memoized too long ago")
