@@ -16,9 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from packaging.version import Version
+
 from tidegate.scanners.callables import Standing, Use, judge
+from tidegate.scanners.interface import Severity
 from tidegate.scanners.pickle.streams import read_streams
 from tidegate.scanners.pickle.trace import Trace
+from tidegate.scanners.pickle.values import Global, Value
 
 ALLOWED = Path(__file__).resolve().parents[2] / "shared/tidegate/scanners/data/callables/allowed"
 
@@ -27,6 +31,15 @@ _REASONS = {
     Use.MAKE: "an object of it is made without a call and given its state",
     Use.CALL: "rebuilds a part of an object when it is called",
 }
+
+
+class _Seen(Trace):
+    """A trace that does not count what getattr and its like might do with what they are given."""
+
+    def use(self, found: Global, use: Use, args: Value, offset: int, by: Value = None) -> None:
+        """Record a use, but not by a callable that is held anyway."""
+        if not (isinstance(by, Global) and by.judgement.standing is Standing.DANGEROUS):
+            super().use(found, use, args, offset, by)
 
 
 @dataclass
@@ -44,18 +57,30 @@ class Library:
     never: frozenset[str] = frozenset()
     most: dict[str, Use] = field(default_factory=dict)
     seen: dict[tuple[str, str], Use] = field(default_factory=dict)
+    strangers: dict[str, Use] = field(default_factory=dict)
 
     def observe(self, value: object, label: str = "") -> None:
         """Pickle `value` in every way and note what the pickles use."""
         for data in pickles_of(value, label):
-            trace = Trace()
-            outcome = read_streams(io.BytesIO(data), len(data), trace)
-            if outcome.unread:
-                print(f"  {label}: {outcome.unread}")
-            for reference in trace.references.values():
-                self.note(reference.module, reference.name, reference.use)
-            for note in trace.notes:
-                print(f"  {label}: {note.rule} {note.message}")
+            self.observe_data(data, label)
+
+    def observe_data(self, data: bytes, label: str = "") -> None:
+        """Note what one pickle uses, of this library and of others."""
+        trace = _Seen()
+        outcome = read_streams(io.BytesIO(data), len(data), trace)
+        if outcome.unread:
+            print(f"  {label}: {outcome.unread}")
+        for reference in trace.references.values():
+            self.note(reference.module, reference.name, reference.use)
+            stranger = reference.module.split(".", 1)[0] not in self.prefixes
+            if (stranger and not reference.excused_always) and (
+                reference.overused or reference.judgement.standing is not Standing.ALLOWED
+            ):
+                self.strangers[reference.path] = reference.use
+        for note in trace.notes:
+            if note.severity is not None and note.severity <= Severity.LOW:
+                continue
+            print(f"  {label}: {note.rule} {note.message}")
 
     def note(self, module: str, name: str, use: Use) -> None:
         """Put one callable on the list, if it is this library's and not dangerous."""
@@ -91,7 +116,7 @@ class Library:
         table = {
             "schema": 1,
             "library": self.name,
-            "versions": sorted(versions, key=lambda v: [int(p) for p in v.split(".")]),
+            "versions": sorted(versions, key=Version),
             "how": self.how,
         }
         if self.spellings:
@@ -100,6 +125,8 @@ class Library:
         text = json.dumps(table, indent=1, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
         print(f"{self.file}: {len(merged)} callables")
+        for stranger, use in sorted(self.strangers.items()):
+            print(f"  of another library, on no list: {stranger} ({use.label})")
 
     def _rows(self, merged: dict[tuple[str, str], Use]) -> list[dict[str, Any]]:
         rows: dict[tuple[str, ...], dict[str, Any]] = {}

@@ -40,11 +40,15 @@ def xgboost() -> list[object]:
         xgb.XGBClassifier(
             n_estimators=2, callbacks=[xgb.callback.EarlyStopping(1)], early_stopping_rounds=None
         ),
+        xgb.XGBClassifier(n_estimators=2, booster="dart", tree_method="hist"),
+        xgb.XGBClassifier(n_estimators=2, objective="binary:logistic", eval_metric="auc"),
     ]
-    fitted: list[object] = [m.fit(X, CLASSES) if not m.callbacks else m for m in models]
+    fitted: list[object] = [
+        m if getattr(m, "callbacks", None) else m.fit(X, CLASSES) for m in models
+    ]
     ranker = xgb.XGBRanker(n_estimators=2).fit(X, CLASSES, qid=np.zeros(60, dtype=int))
     booster = xgb.train({}, xgb.DMatrix(X, NUMBERS), 2)
-    return [*fitted, *models, ranker, booster, xgb.XGBClassifier()]
+    return [*fitted, *models, ranker, booster, xgb.XGBClassifier(), xgb.XGBRegressor()]
 
 
 def lightgbm() -> list[object]:

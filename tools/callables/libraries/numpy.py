@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.ma.mrecords
 from collect import Library, Use
 
 # Functions that are safe to be named: they compute on numbers, and call, open or import nothing
@@ -90,6 +91,7 @@ FUNCTIONS = [
     "zeros",
     "zeros_like",
 ]
+POLYNOMIALS = ("Hermite", "HermiteE", "Laguerre", "Legendre")
 SCALARS = [
     "bool_",
     "bool",
@@ -159,7 +161,10 @@ def make() -> Library:
             "numpy.random._pickle.__bit_generator_ctor": "call",
         },
         never=frozenset({"numpy.memmap"}),
-        most={"numpy.object_": Use.NAME},  # called, it gives back whatever it is given
+        most={
+            "numpy.object_": Use.NAME,  # called, it gives back whatever it is given
+            "numpy.vectorize": Use.MAKE,  # called, it may call what it is given
+        },
     )
     for number, value in enumerate(objects()):
         library.observe(value, f"numpy {number} {type(value).__name__}")
@@ -234,6 +239,23 @@ def objects() -> list[object]:
         range(3),
         np.newaxis,
     ]
+    arrays += [
+        np.zeros(2, dtype=[(f"column {number}", "f8") for number in range(60)]),
+        np.zeros(2, dtype={"names": ["a", "b"], "formats": ["i1", "f8"], "offsets": [0, 8]}),
+        np.zeros(2, dtype=np.dtype("i4", metadata={"a": 1})),
+        np.ma.masked_array(np.zeros((2, 2)), mask=True, fill_value=3),
+        np.ma.masked,
+        np.ma.mrecords.fromarrays([np.arange(2), np.arange(2.0)], names="a,b"),
+        np.rec.fromarrays([[1, 2], ["a", "b"]], names="a,b")[0],
+        np.array([(1, 2)], dtype=[("a", "i4"), ("b", "i4")])[0],
+        np.char.array(["a", "b"]),
+        np.vectorize(np.log1p),
+        np.finfo(np.float64).dtype,
+        np.array([1, 2]).flat,
+        *(getattr(np.polynomial, kind)([1, 2]) for kind in POLYNOMIALS),
+    ]
+    if hasattr(np, "dtypes") and hasattr(np.dtypes, "StringDType"):
+        arrays += [np.array(["a", "bc"], dtype=np.dtypes.StringDType()), np.dtypes.StringDType()]
     for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"):
         bits = getattr(np.random, name)(0)
         arrays += [bits, np.random.Generator(bits), np.random.SeedSequence(1)]

@@ -6,6 +6,7 @@ import datetime
 
 import numpy as np
 import pandas as pd
+import pandas.tseries.holiday
 from collect import Library
 
 
@@ -99,6 +100,53 @@ def objects() -> list[object]:
         pd.Series([datetime.date(2020, 1, 1)]),
         pd.IntervalDtype("int64"),
         pd.SparseDtype("float"),
+    ]
+    for dtype in ("string[pyarrow]", "int64[pyarrow]", "timestamp[ns][pyarrow]", "string[python]"):
+        try:
+            found += [pd.array([None, None], dtype=dtype), pd.Series([None], dtype=dtype)]
+            found += [pd.array([None], dtype=dtype).dtype]
+        except (ImportError, TypeError, NameError, ValueError) as error:
+            print(f"  no {dtype}: {error}")
+    grouped = frame.groupby("b")
+    found += [
+        frame[["i", "f"]].describe(),
+        frame[["i", "f"]].agg(["mean", "std"]),
+        pd.DataFrame({"a": [1, 2]}, index=pd.MultiIndex.from_tuples([(1, "a"), (2, "b")])),
+        pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])),
+        pd.get_dummies(frame["c"]),
+        pd.Series({"a": [1], "b": {"c": 1}}),
+        pd.Series([1.5, None], dtype="Float32"),
+        pd.cut(pd.Series([1.0, 2, 3]), 2),
+        pd.qcut(pd.Series([1.0, 2, 3]), 2),
+        pd.Series([1, 2], dtype="category"),
+        pd.Series(pd.arrays.SparseArray([0, 1])),
+        pd.Flags(frame, allows_duplicate_labels=True).allows_duplicate_labels,
+        pd.NamedAgg("a", "mean"),
+        grouped[["i", "f"]].mean(),
+        pd.api.types.CategoricalDtype(["a"], ordered=True),
+        pd.Timestamp("2020-01-01", tz="Europe/Berlin"),
+        pd.Series(pd.to_datetime(["2020-01-01"]).tz_localize("Asia/Kolkata")),
+        pd.date_range("2020", periods=3, freq=pd.offsets.BusinessHour()),
+        pd.tseries.holiday.USFederalHolidayCalendar,
+        pd.offsets.CustomBusinessDay(holidays=["2020-01-01"]),
+        pd.offsets.DateOffset(months=1),
+        pd.offsets.Easter(),
+        pd.offsets.FY5253(weekday=1, startingMonth=1),
+        pd.offsets.LastWeekOfMonth(),
+        pd.offsets.SemiMonthEnd(),
+        pd.offsets.SemiMonthBegin(),
+        pd.offsets.WeekOfMonth(),
+        pd.offsets.YearBegin(),
+        pd.offsets.QuarterBegin(),
+        pd.offsets.BMonthEnd(),
+        pd.offsets.BMonthBegin(),
+        pd.offsets.BYearEnd(),
+        pd.offsets.BYearBegin(),
+        pd.offsets.BQuarterEnd(),
+        pd.offsets.BQuarterBegin(),
+        pd.offsets.CBMonthEnd(),
+        pd.offsets.CBMonthBegin(),
+        pd.offsets.CustomBusinessHour(),
     ]
     for dtype in ("Int8", "Int16", "Int32", "UInt8", "UInt16", "UInt32", "UInt64", "Float32"):
         found.append(pd.array([1, None], dtype=dtype))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Iterator
 
 import numpy as np
+import scipy.stats
 import sklearn
+import sklearn.exceptions
 from collect import Library, Use
 from sklearn import (
     calibration,
@@ -76,6 +79,12 @@ def make() -> Library:
             **{f"_loss.__pyx_unpickle_{name}": "make" for name in LOSSES},
         },
         never=frozenset({"sklearn.utils._testing"}),
+        most={
+            # Called only by way of a partial or a bound method.
+            "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
+            ".HistGradientBoostingClassifier": Use.MAKE,
+            "sklearn.utils.validation.check_array": Use.NAME,
+        },
     )
     for label, value in objects():
         library.observe(value, label)
@@ -323,6 +332,13 @@ def searches_and_pipelines() -> Iterator[object]:
         print("  no pandas in this environment")
 
 
+def displays() -> Iterator[object]:
+    """What evaluation keeps."""
+    yield metrics.RocCurveDisplay(fpr=X[:, 0], tpr=X[:, 1])
+    yield metrics.PrecisionRecallDisplay(precision=X[:, 0], recall=X[:, 1])
+    yield metrics.DetCurveDisplay(fpr=X[:, 0], fnr=X[:, 1])
+
+
 def other_parts() -> Iterator[object]:
     """The rest."""
     yield calibration.CalibratedClassifierCV(svm.LinearSVC(), method="isotonic", cv=2)
@@ -368,6 +384,8 @@ def other_parts() -> Iterator[object]:
         preprocessing.MultiLabelBinarizer().fit([(1, 2), (3,)]),
         preprocessing.LabelBinarizer().fit([1, 2]),
     )
+    yield from histograms_and_texts()
+    yield from displays()
     yield feature_extraction.DictVectorizer().fit([{"a": 1, "b": "x"}])
     yield preprocessing.MultiLabelBinarizer().fit([(1, 2), (3,)])
     if hasattr(linear_model.LogisticRegression, "set_fit_request"):
@@ -379,3 +397,40 @@ def other_parts() -> Iterator[object]:
         print(f"  sklearn {sklearn.__version__} has no FrozenEstimator")
     else:
         yield FrozenEstimator(linear_model.Ridge().fit(X, NUMBERS))
+
+
+def histograms_and_texts() -> Iterator[object]:
+    """More parameters that choose parts."""
+    yield ensemble.HistGradientBoostingClassifier(
+        max_iter=2, categorical_features=[0], monotonic_cst=[0, 1, 0, 0], early_stopping=True
+    ).fit(np.c_[CLASSES, X[:, 1:]], CLASSES)
+    yield ensemble.HistGradientBoostingClassifier(max_iter=2, scoring="f1", early_stopping=True)
+    yield from (
+        feature_extraction.text.TfidfVectorizer(ngram_range=(1, 2), stop_words="english"),
+        feature_extraction.text.TfidfVectorizer(analyzer="char", dtype=np.float32, norm=None),
+        feature_extraction.text.HashingVectorizer(n_features=16),
+        feature_extraction.FeatureHasher(n_features=8, input_type="string"),
+        feature_extraction.image.PatchExtractor(patch_size=(2, 2)),
+    )
+    yield pipeline.Pipeline(
+        [("a", preprocessing.StandardScaler()), ("b", svm.SVC())], memory="/tmp/x"
+    )
+    yield model_selection.RandomizedSearchCV(
+        tree.DecisionTreeClassifier(),
+        {
+            "max_depth": scipy.stats.randint(1, 5),
+            "min_samples_split": scipy.stats.uniform(0.1, 0.5),
+        },
+        n_iter=2,
+        refit=False,
+    )
+    for name in ("mean_squared_error", "r2_score", "mean_absolute_error", "roc_auc_score"):
+        yield metrics.make_scorer(getattr(metrics, name))
+    yield from (metrics.accuracy_score, preprocessing.scale, np.square)
+    yield compose.make_column_selector(pattern="a", dtype_exclude=np.number)
+    yield pipeline.make_pipeline("passthrough", linear_model.LogisticRegression())
+    yield datasets.load_diabetes()
+    yield datasets.load_wine(as_frame=True) if importlib.util.find_spec("pandas") else None
+    yield ValueError("a")
+    yield sklearn.exceptions.ConvergenceWarning("a")
+    yield sklearn.exceptions.NotFittedError("a")

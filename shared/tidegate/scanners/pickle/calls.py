@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 
 from tidegate.scanners.callables import Standing, Use, judge
 from tidegate.scanners.pickle import code_objects, running_code
+from tidegate.scanners.pickle.objects import PARTIAL, kind_of, note_state
 from tidegate.scanners.pickle.opcodes import Number, Text
 from tidegate.scanners.pickle.source import Break
-from tidegate.scanners.pickle.trace import Trace
+from tidegate.scanners.pickle.trace import Trace, is_torch_file
 from tidegate.scanners.pickle.values import (
     Call,
     Global,
@@ -31,6 +32,7 @@ from tidegate.scanners.pickle.values import (
 
 _LATIN1 = frozenset({"latin1", "latin-1", "iso-8859-1"})
 _SEARCHED_VALUES = 200
+_TORCH_STORAGE = "torch.storage._load_from_bytes"
 
 
 def call(trace: Trace, callee: Value, args: Value, offset: int, use: Use = Use.CALL) -> Value:
@@ -39,6 +41,11 @@ def call(trace: Trace, callee: Value, args: Value, offset: int, use: Use = Use.C
         fetched = _allowed_attribute(trace, callee, args, offset)
         if fetched is not None:
             return fetched
+        if _is_harmless_partial(callee, args) or (
+            callee.path == _TORCH_STORAGE and _is_read_torch_file(trace, args)
+        ):
+            trace.excuse(callee)
+            return new_call(callee, args, offset)
         rebuilt = code_objects.rebuilt(trace, callee, args, offset)
         if rebuilt is not None:
             return rebuilt
@@ -54,6 +61,24 @@ def call(trace: Trace, callee: Value, args: Value, offset: int, use: Use = Use.C
     if not running_code.note_call(trace, callee, offset, use):
         _note_hidden(trace, callee, args, offset)
     return new_call(callee, args, offset, made=use is Use.MAKE)
+
+
+def _is_read_torch_file(trace: Trace, args: Value) -> bool:
+    """True for the one argument that torch pickles a storage with, where it was read as a file."""
+    values = tuple_args(args)
+    if values is None or len(values) != 1:
+        return False
+    data = values[0]
+    if isinstance(data, Call) and isinstance(data.callee, Global):
+        encoded = tuple_args(data.args)
+        if data.callee.path != "_codecs.encode" or not encoded or len(encoded) != 2:
+            return False
+        if not _is_latin1(encoded[1]):
+            return False
+        data = encoded[0]
+    if isinstance(data, Text):
+        return data.offset in trace.torch_files
+    return isinstance(data, bytes) and trace.examine is not None and is_torch_file(data)
 
 
 def import_name(trace: Trace, module: str, name: str, offset: int) -> Global:
@@ -135,10 +160,29 @@ def _is_latin1(value: Value) -> bool:
     return isinstance(value, str) and value.lower() in _LATIN1
 
 
+def _from_type(trace: Trace, callee: Global, args: Value, offset: int) -> None:
+    """torch._tensor._rebuild_from_type_v2(function, type, args, state): function(*args) + state."""
+    values = tuple_args(args)
+    if values is None or len(values) != 4 or not isinstance(values[0], Global):
+        _note_unknown(trace, callee, offset)
+        return
+    trace.use(values[0], Use.CALL, values[2], offset, by=callee)
+    rebuilt = new_call(values[0], values[2], offset)
+    state = values[3]
+    if isinstance(state, Items) and state.kind == "tuple" and state.count == 2:
+        attributes, slots = state.kept
+        if slots is not None:
+            note_state(trace, rebuilt, slots, offset)
+        state = attributes
+    if state is not None:
+        note_state(trace, rebuilt, state, offset)
+
+
 _SPECIAL: dict[str, Callable[[Trace, Global, Value, int], None]] = {
     "copyreg._reconstructor": _reconstructor,
     "copyreg.__newobj__": _make_first,
     "_codecs.encode": _encode,
+    "torch._tensor._rebuild_from_type_v2": _from_type,
 }
 
 
@@ -181,18 +225,40 @@ def _encoded(text: Value, callee: Global, args: Value, offset: int) -> Value:
 def _allowed_attribute(trace: Trace, callee: Global, args: Value, offset: int) -> Global | None:
     """What getattr fetches, where that is an exact entry of an allow-list.
 
-    Pickles write ZoneInfo._unpickle so in every protocol.
+    Pickles write ZoneInfo._unpickle so in every protocol, and the bound methods that some
+    objects keep: those are fetched from an object of the class, and stand under its name.
     """
     values = tuple_args(args)
     if callee.path != "builtins.getattr" or values is None or len(values) != 2:
         return None
     owner, name = values
+    if isinstance(owner, Call):
+        owner = kind_of(owner) if _is_of_class(owner) else None
     if not isinstance(owner, Global) or not isinstance(name, str):
         return None
     if judge(owner.module, f"{owner.name}.{name}").standing is not Standing.ALLOWED:
         return None
     trace.excuse(callee)
     return import_name(trace, owner.module, f"{owner.name}.{name}", offset)
+
+
+def _is_of_class(value: Call) -> bool:
+    """True for an object that was made of a class, with no call of anything."""
+    if value.made:
+        return True
+    return isinstance(value.callee, Global) and value.callee.path == "copyreg._reconstructor"
+
+
+def _is_harmless_partial(callee: Global, args: Value) -> bool:
+    """functools.partial of a function of an allow-list; like a bound method, it calls nothing."""
+    values = tuple_args(args)
+    return (
+        callee.path == PARTIAL
+        and values is not None
+        and len(values) == 1
+        and isinstance(values[0], Global)
+        and values[0].judgement.standing is Standing.ALLOWED
+    )
 
 
 def _attribute(trace: Trace, owner: Value, name: Value, offset: int) -> Global | None:

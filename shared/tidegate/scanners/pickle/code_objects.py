@@ -207,8 +207,19 @@ def _descriptor(_trace: Trace, callee: Global, values: list[Value], _offset: int
         if not is_function(value) and not (value is None or isinstance(value, str | Text))
     ]
     if callee.path == "types.MethodType":
-        return None if values and is_function(values[0]) else Unknown("another's method")
+        bound = bool(values) and (is_function(values[0]) or _is_listed_method(values))
+        return None if bound else Unknown("another's method")
     return None if functions and not others else Unknown("another's function")
+
+
+def _is_listed_method(values: list[Value]) -> bool:
+    """A function of an allow-list bound to an object; scipy's distributions keep such."""
+    function, owner = values[0], values[1] if len(values) == 2 else None
+    return (
+        isinstance(function, Global)
+        and function.judgement.standing is Standing.ALLOWED
+        and isinstance(owner, Call)
+    )
 
 
 def _generic(trace: Trace, callee: Global, values: list[Value], _offset: int) -> Value:

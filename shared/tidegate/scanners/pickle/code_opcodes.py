@@ -189,6 +189,17 @@ def _persistent(machine: Machine, key: Value, offset: int) -> None:
         "storage" if of_torch else None,
         Severity.INFO if of_torch else None,
     )
+    # Before 1.6, torch wrote the class of a module so, with its source; it loads as the class.
+    of_class = isinstance(key, Items) and key.kind == "tuple" and key.kept[:1] == ["module"]
+    if (
+        of_class
+        and isinstance(key, Items)
+        and len(key.kept) > 1
+        and isinstance(key.kept[1], Global)
+    ):
+        machine.trace.push_again(key.kept[1])
+        machine.stack.append(key.kept[1])
+        return
     machine.stack.append(Persistent(key))
 
 

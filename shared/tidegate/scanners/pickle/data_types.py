@@ -95,9 +95,12 @@ def _inner(subarray: Value, fields: Value) -> list[Value] | None:
             return None
         inner.append(subarray.kept[0])
     if fields is not None:
-        if not isinstance(fields, Items) or fields.kind != "dict" or not fields.complete:
+        if not isinstance(fields, Items) or fields.kind != "dict" or fields.fields is None:
             return None
-        for field in fields.kept[1::2]:
+        for field in fields.fields:
+            if _is_data_type(field):
+                inner.append(field)
+                continue
             if not isinstance(field, Items) or field.kind != "tuple" or field.count not in (2, 3):
                 return None
             inner.append(field.kept[0])

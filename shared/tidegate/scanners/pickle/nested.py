@@ -14,11 +14,10 @@ from typing import BinaryIO
 from tidegate.scanners.pickle.opcodes import OPCODES, Encoding, Text, unescape
 from tidegate.scanners.pickle.probe import looks_like_pickle, probe
 from tidegate.scanners.pickle.source import Window
-from tidegate.scanners.pickle.trace import Constant
+from tidegate.scanners.pickle.trace import Constant, is_torch_file
 
 MAX_UNESCAPED = 4 << 20
 _HEAD = 4096
-
 Found = Callable[[BinaryIO, int, int], None]
 """Takes a stream, its size, and the offset of the opcode whose string it is."""
 TooLong = Callable[[int], None]
@@ -26,9 +25,15 @@ TooLong = Callable[[int], None]
 
 
 class NestedPickles:
-    """Looks at each constant of `stream` and hands those that are pickles to `found`."""
+    """Looks at each constant of `stream` and hands those that are pickles to `found`.
 
-    def __init__(self, stream: BinaryIO, found: Found, too_long: TooLong) -> None:
+    The places of those that are files of torch are put into `torch_files`.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, found: Found, too_long: TooLong, torch_files: set[int]
+    ) -> None:
+        self._torch_files = torch_files
         self._stream = stream
         self._found = found
         self._too_long = too_long
@@ -36,17 +41,21 @@ class NestedPickles:
     def examine(self, value: Constant, offset: int) -> None:
         """Look at one string of the pickle."""
         if isinstance(value, Text):
-            self._examine_text(value, offset)
+            if self._examine_text(value, offset):
+                self._torch_files.add(value.offset)
         elif isinstance(value, bytes):
             self._examine_bytes(value, offset)
         elif value[0] == "\x80" or ("\n" in value and _is_opcode(ord(value[0]))):
             self._examine_bytes(value.encode("latin-1", "replace"), offset)
 
-    def _examine_bytes(self, data: bytes, offset: int) -> None:
+    def _examine_bytes(self, data: bytes, offset: int) -> bool:
         if _is_opcode(data[0]) and probe(io.BytesIO(data), len(data)):
             self._found(io.BytesIO(data), len(data), offset)
+            return is_torch_file(data)
+        return False
 
-    def _examine_text(self, text: Text, offset: int) -> None:
+    def _examine_text(self, text: Text, offset: int) -> bool:
+        """Look at a long string; True where it was read as a file of torch."""
         self._stream.seek(text.offset)
         head = self._stream.read(min(text.length, _HEAD))
         if text.encoding is Encoding.RAW or (
@@ -56,14 +65,15 @@ class NestedPickles:
                 window = io.BufferedReader(Window(self._stream, text.offset, text.length))
                 if probe(window, text.length):
                     self._found(window, text.length, offset)
-            return
+                    return is_torch_file(head)
+            return False
         if text.length <= MAX_UNESCAPED:
             self._stream.seek(text.offset)
             data = _unescaped(self._stream.read(text.length), text.encoding)
-            if data:
-                self._examine_bytes(data, offset)
-        elif looks_like_pickle(_unescaped(_whole_escapes(head, text.encoding), text.encoding)):
+            return bool(data) and self._examine_bytes(data, offset)
+        if looks_like_pickle(_unescaped(_whole_escapes(head, text.encoding), text.encoding)):
             self._too_long(offset)
+        return False
 
 
 def _is_opcode(code: int) -> bool:

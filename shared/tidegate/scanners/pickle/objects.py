@@ -35,6 +35,11 @@ _OTHER_DICT_MAKERS = _DICT_MAKERS | {
 }
 
 
+PARTIAL = "functools.partial"
+_OWN_STATE = frozenset({"statsmodels.tools.tools.Bunch"})
+"""Dicts whose attributes are their items; their state is themselves, with all keys looked at."""
+
+
 def note_state(trace: Trace, target: Call, state: Value, offset: int) -> None:
     """Hold a state that may decide what the object does, or whose keys can't be known."""
     running_code.note_state(trace, target, offset)
@@ -51,8 +56,17 @@ def note_state(trace: Trace, target: Call, state: Value, offset: int) -> None:
             f"The pickle sets the attribute {show(odd)} of an object, which decides what"
             " the object itself does.",
         )
+    elif kind is not None and kind.path == PARTIAL and not _is_state_of_partial(state):
+        trace.note(
+            "PICKLE-INDIRECT",
+            offset,
+            f"The pickle gives a functools.partial the state {show(state)}, which no pickler"
+            " writes.",
+            PARTIAL,
+        )
     elif (
         kind is not None
+        and kind.path != PARTIAL
         and kind.judgement.standing is Standing.ALLOWED
         and not _has_honest_shape(kind, target, state)
     ):
@@ -76,7 +90,24 @@ def kind_of(target: Call) -> Global | None:
     return callee
 
 
+def _is_state_of_partial(state: Value) -> bool:
+    """True for (function, arguments, keywords, attributes) with a function of an allow-list."""
+    if not isinstance(state, Items) or state.kind != "tuple" or state.count != 4:
+        return False
+    function, args, keywords, attributes = state.kept
+    return (
+        isinstance(function, Global)
+        and function.judgement.standing is Standing.ALLOWED
+        and isinstance(args, Items)
+        and args.kind == "tuple"
+        and (keywords is None or _is_plain_dict(keywords))
+        and (attributes is None or _is_plain_dict(attributes))
+    )
+
+
 def _has_honest_shape(kind: Global, target: Call, state: Value) -> bool:
+    if state is target:
+        return kind.path in _OWN_STATE
     if isinstance(state, Items) and state.kind == "tuple":
         if _takes_tuples(kind, target):
             return state.complete
@@ -102,7 +133,8 @@ def _odd_keys(part: Value) -> list[Value]:
     if isinstance(part, Unknown | Persistent):
         return [part]
     if isinstance(part, Call) and _hides_keys(part):
-        return [part]
+        copied = _copied_dict(part)
+        return [part] if copied is None else [*copied.odd_keys, *part.odd_keys]
     return part.odd_keys if isinstance(part, Items | Call) else []
 
 
@@ -117,6 +149,18 @@ def _hides_keys(state: Call) -> bool:
         base = state.args.kept[1]
         return not (isinstance(base, Global) and base.path == "builtins.object")
     return state.args.count > 0
+
+
+def _copied_dict(state: Call) -> Items | None:
+    """The dict that copyreg._reconstructor(class, dict, items) makes its own a copy of."""
+    values = state.args.kept if isinstance(state.args, Items) else []
+    if len(values) != 3 or not isinstance(state.callee, Global):
+        return None
+    base, items = values[1], values[2]
+    if state.callee.path != "copyreg._reconstructor" or not isinstance(base, Global):
+        return None
+    plain = base.path == "builtins.dict" and isinstance(items, Items) and items.kind == "dict"
+    return items if plain and isinstance(items, Items) else None
 
 
 def _takes_tuples(kind: Global, target: Call) -> bool:

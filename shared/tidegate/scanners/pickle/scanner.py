@@ -6,6 +6,7 @@ as honest models use it. Whatever else it names, calls, hides or breaks is a fin
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import BinaryIO
 
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
@@ -13,7 +14,7 @@ from tidegate.scanners.pickle.findings import report_trace
 from tidegate.scanners.pickle.nested import NestedPickles
 from tidegate.scanners.pickle.second_opinion import dangerous_globals
 from tidegate.scanners.pickle.streams import Outcome, read_streams
-from tidegate.scanners.pickle.trace import Trace
+from tidegate.scanners.pickle.trace import Trace, is_torch_file
 
 
 class PickleScanner(Scanner):
@@ -26,7 +27,9 @@ class PickleScanner(Scanner):
         """Read the whole of `subject` and report."""
         trace = Trace()
         nested = _Nested(self, subject, report, dispatcher)
-        trace.examine = NestedPickles(subject.stream, nested.found, nested.too_long).examine
+        trace.examine = NestedPickles(
+            subject.stream, nested.found, nested.too_long, trace.torch_files
+        ).examine
         outcome = read_streams(subject.stream, subject.size, trace)
         if outcome.unread is not None and (trace.named or not nested.inside_pickle):
             report.unread(subject, outcome.unread)
@@ -72,11 +75,16 @@ class _Nested:
         """Scan one more."""
         self.count += 1
         part = self._subject.inside(stream, size, f"bytes@{offset}", "pickle")
+        stream.seek(0)
+        of_torch = is_torch_file(stream.read(32))
+        stream.seek(0)
         budget = self._dispatcher.budget
         if part.depth > budget.limits.max_depth:
             self._report.unread(part, f"nested more than {budget.limits.max_depth} levels deep")
         elif not budget.take_member():
             self._report.unread(part, f"more than {budget.limits.max_members} parts in one file")
+        elif of_torch:
+            self._dispatcher.dispatch(replace(part, format="torch-legacy"), self._report)
         else:
             self._scanner.scan(part, self._report, self._dispatcher)
 

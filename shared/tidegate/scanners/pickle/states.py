@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import re
 
+from tidegate.scanners.pickle.formulas import is_plain_formula
 from tidegate.scanners.pickle.values import Value
 
 _HARMLESS = frozenset({"__doc__", "__name__", "__module__", "__qualname__"})
 
-KEYS_THAT_DECIDE = frozenset(
-    {"design_info", "formula", "model_spec", "restore_design_info", "restore_model_spec"}
-)
+_RUN_AS_FORMULA = frozenset({"design_info", "model_spec"})
 """Formulas are Python. statsmodels evaluates them when it gives ModelData its state, or when a
 model predicts; under which class the attribute stands does not matter to it."""
+
+_FORMULAS = frozenset({"formula"})
+_RESTORE = frozenset({"restore_design_info", "restore_model_spec"})
+"""Told so, statsmodels' ModelData evaluates the formula of the same dict while it is loaded."""
+
+KEYS_THAT_DECIDE = _RUN_AS_FORMULA | _FORMULAS | _RESTORE
 
 _SHAPES = r"(?:[A-Za-z_]\w{0,40}, ){0,20}"
 _PLACE = r" loc=0(?:, scale=1)?"
@@ -38,7 +43,11 @@ def decides_code(key: Value, value: Value) -> bool:
     if isinstance(key, str):
         if key == "_parse_arg_template":
             return not (isinstance(value, str) and _TEMPLATE.fullmatch(value))
-        if key in KEYS_THAT_DECIDE:
+        if key in _FORMULAS:
+            return value is not None and not (isinstance(value, str) and is_plain_formula(value))
+        if key in _RESTORE:
+            return value is not None and not isinstance(value, bool)
+        if key in _RUN_AS_FORMULA:
             return value is not None and value is not False
         return key.startswith("__") and key.endswith("__") and key not in _HARMLESS
     return not isinstance(key, int | bytes | None)

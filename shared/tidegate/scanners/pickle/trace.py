@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from tidegate.artifact.formats import TORCH_LEGACY_MAGIC
 from tidegate.scanners.bytecode.facts import CodeFacts
 from tidegate.scanners.callables import Judgement, Standing, Use
 from tidegate.scanners.interface import Severity
@@ -20,9 +21,18 @@ from tidegate.scanners.pickle.values import Global, Value, show, show_args
 MAX_REFERENCES = 20_000
 MAX_NOTES = 2_000
 MAX_CODES = 10_000
+_TORCH_HEADS = tuple(
+    proto + b"\x8a\x0a" + TORCH_LEGACY_MAGIC.to_bytes(10, "little") + b"."
+    for proto in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+)
 
 Constant = str | bytes | Text
 Examine = Callable[[Constant, int], None]
+
+
+def is_torch_file(head: bytes) -> bool:
+    """True for the first bytes of a file of torch's old format, as torch itself begins it."""
+    return head.startswith(_TORCH_HEADS)
 
 
 @dataclass(slots=True)
@@ -78,6 +88,7 @@ class Trace:
     `codes` are the code objects with their offsets, `modules` those that their globals hold.
     `stream` is the file itself, for constants that are read again.
     `doubtful` names what was only seen by a reading that may be a misreading.
+    `torch_files` has the places of the long strings that `examine` had read as files of torch.
     """
 
     examine: Examine | None = None
@@ -92,6 +103,7 @@ class Trace:
     modules: set[str] = field(default_factory=set)
     stream: BinaryIO | None = None
     doubtful: set[tuple[str, str]] = field(default_factory=set)
+    torch_files: set[int] = field(default_factory=set)
     _noted: set[tuple[str, str]] = field(default_factory=set)
 
     def name(self, found: Global) -> None:

@@ -50,7 +50,9 @@ class Module:
 class Items:
     """A tuple, list, dict or set: its first items (a dict's keys and values in turn).
 
-    `given` says that it already is the state of an object, which may have kept it.
+    `given` says that it already is the state of an object, which may have kept it. `types` has
+    the data types of a dict's values past the kept ones, as long as each of those is a field of
+    a structured data type: (numpy.dtype, offset). Tables have hundreds.
     """
 
     kind: str
@@ -59,11 +61,15 @@ class Items:
     depth: int = 0
     odd_keys: list[Value] = field(default_factory=list)
     given: bool = False
+    types: list[Value] | None = None
+    mixed: bool = False
 
     def add(self, values: Sequence[Value], limit: int = KEPT_ITEMS) -> None:
         """Put `values` in; past the first ones only their number is kept."""
         self.count += len(values)
         room = limit - len(self.kept)
+        if self.kind == "dict" and len(values) > room and not self.mixed:
+            self._note_types(values[max(room, 0) :][1::2])
         if room > 0:
             for value in values[:room]:
                 if type(value) in _FLAT:
@@ -76,6 +82,28 @@ class Items:
                 else:
                     self.kept.append(value)
                     self.depth = max(self.depth, inner + 1)
+
+    def _note_types(self, values: Sequence[Value]) -> None:
+        if self.types is None:
+            self.types = []
+        for value in values:
+            dtype = value.kept[0] if isinstance(value, Items) and value.kept else None
+            if not _is_field(value) or not isinstance(dtype, Call):
+                self.types, self.mixed = None, True
+                return
+            self.types.append(dtype)
+
+    @property
+    def fields(self) -> list[Value] | None:
+        """A dict's values, as (numpy.dtype, offset) or, past the kept ones, the data type alone.
+
+        None where one of them can't be known.
+        """
+        if self.complete:
+            return self.kept[1::2]
+        if self.kind != "dict" or self.types is None or self.mixed:
+            return None
+        return [*self.kept[1::2], *self.types]
 
     @property
     def complete(self) -> bool:
@@ -113,6 +141,18 @@ class Call:
     given: bool = False
     objects: bool | None = None
     hooks: tuple[str, ...] = ()
+
+
+def _is_field(value: Value) -> bool:
+    """True for (numpy.dtype, offset), with a title or without one."""
+    if not isinstance(value, Items) or value.kind != "tuple" or value.count not in (2, 3):
+        return False
+    dtype = value.kept[0]
+    return (
+        isinstance(dtype, Call)
+        and isinstance(dtype.callee, Global)
+        and dtype.callee.path == "numpy.dtype"
+    )
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from scipy import stats
 
 from tidegate.scanners.callables import allowed_callables
 from tidegate.scanners.pickle import states
+from tidegate.scanners.pickle.values import Unknown
 
 NORM = name("scipy.stats._continuous_distns", "norm_gen") + b")\x81"
 TEMPLATE = stats.norm._parse_arg_template
@@ -84,15 +85,16 @@ def test_a_state_that_changes_after_it_was_given_is_held() -> None:
 @pytest.mark.parametrize(
     "key", ["formula", "model_spec", "design_info", "restore_model_spec", "restore_design_info"]
 )
-def test_no_object_may_bring_a_formula(key: str) -> None:
+def test_no_object_may_bring_a_formula_that_does_more_than_arithmetic(key: str) -> None:
     for owner in (
         ("statsmodels.discrete.discrete_model", "Logit"),
         ("sklearn.linear_model._base", "LinearRegression"),
     ):
         made = name(*owner) + b")\x81"
-        assert "PICKLE-INDIRECT" in built(made, b"}" + text(key) + text("y ~ x") + b"s")
+        assert "PICKLE-INDIRECT" in built(made, b"}" + text(key) + text("y ~ f(x)") + b"s")
         assert built(made, b"}" + text(key) + b"Ns") == {"PICKLE-PLAIN"}
-    assert states.decides_code(key, "0 + x")
+    assert states.decides_code(key, "0 + x.real")
+    assert states.decides_code(key, Unknown("too long"))
 
 
 def test_honest_objects_with_other_states_are_plain() -> None:
