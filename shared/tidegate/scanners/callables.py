@@ -146,6 +146,17 @@ def _allowed_names() -> frozenset[str]:
     return frozenset(name for _, name in _tables().allowed)
 
 
+def dangerous_reach(module: str, name: str) -> str:
+    """What a dangerous callable reaches by its own entry or its module's; "" for any other."""
+    found = _dangerous_entry(_tables(), module, name)
+    return found.reach if found is not None else ""
+
+
+def is_standard_library(module: str) -> bool:
+    """True where the top-level name is the standard library's."""
+    return module.split(".", 1)[0] in _tables().standard_library
+
+
 def is_allowed_name(name: str) -> bool:
     """True where some module's allow-list has that name."""
     return name in _allowed_names()

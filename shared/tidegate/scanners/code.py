@@ -1,7 +1,7 @@
-"""Code that an artifact carries: named, never run, and held until somebody has looked at it.
+"""Code that nobody can read here: held until somebody has looked at it.
 
-Python source, notebooks, compiled Python, scripts of other interpreters, native programs. What
-the code does is not judged here; that it is there is what a reviewer has to know.
+Compiled Python, scripts of other interpreters, native programs. Python sources and notebooks
+have readers of their own.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
 from tidegate.scanners.streams import read_exactly, shown
 
 _RULES = {
-    "python": ("CODE-PYTHON", "Python source"),
-    "notebook": ("CODE-PYTHON", "A notebook, whose cells are code"),
-    "bytecode": ("CODE-PYTHON", "Compiled Python"),
+    "bytecode": ("CODE-BYTECODE", "Compiled Python"),
     "script": ("CODE-SCRIPT", "A script"),
     "native": ("CODE-NATIVE", "Native code"),
 }

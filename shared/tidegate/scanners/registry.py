@@ -34,7 +34,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     (
         "code",
         "code:CodeScanner",
-        (Format.PYTHON, Format.NOTEBOOK, Format.BYTECODE, Format.SCRIPT, Format.NATIVE),
+        (Format.BYTECODE, Format.SCRIPT, Format.NATIVE),
     ),
     (
         "boosters",
@@ -52,6 +52,8 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     ("ggml-old", "gguf.scanner:OldGgmlScanner", (Format.GGML_OLD,)),
     ("template", "template.scanner:TemplateScanner", (Format.TEMPLATE,)),
     ("onnx", "onnx.scanner:OnnxScanner", (Format.ONNX,)),
+    ("notebook", "notebook:NotebookScanner", (Format.NOTEBOOK,)),
+    ("python", "python_source.scanner:PythonScanner", (Format.PYTHON,)),
     ("text", "text:TextScanner", (Format.TEXT, Format.JSON)),
     (
         "compressed",
@@ -86,6 +88,12 @@ _TOOLS = ("Jinja2", "picklescan", "PyYAML", "safetensors")
 _COMMON = ("pickle", "zip", "numpy", "text")
 _PRELOADED = (
     "encodings.unicode_escape",
+    "encodings.utf_8_sig",
+    "encodings.utf_16",
+    "encodings.utf_32",
+    "encodings.cp1252",
+    "encodings.iso8859_15",
+    "encodings.rot_13",
     "tidegate.scanners.callables",
     "tidegate.scanners.dispatch",
     "tidegate.scanners.json_text",

@@ -147,11 +147,9 @@ def test_compression_nested_past_the_limit_is_unread():
 @pytest.mark.parametrize(
     ("data", "name", "rule"),
     [
-        (b"import os\n", "loader.py", "CODE-PYTHON"),
-        (b"\xff\xfe\x00 no text", "loader.py", "CODE-PYTHON"),
-        (b'{"cells": []}', "x.ipynb", "CODE-PYTHON"),
-        (b"\xa7\r\r\n" + bytes(12) + marshal.dumps(compile("1", "", "exec")), "x", "CODE-PYTHON"),
-        (b"import os\n", "x.pth", "CODE-PYTHON"),
+        (b"import os\nos.system('true')\n", "loader.py", "CODE-PROCESS"),
+        (b"\xa7\r\r\n" + bytes(12) + marshal.dumps(compile("1", "", "exec")), "x", "CODE-BYTECODE"),
+        (b"import os\n", "x.pth", "CODE-SHADOW"),
         (b"#!/bin/sh\ntrue\n", "notes.txt", "CODE-SCRIPT"),
         (b"echo hello\n", "x.sh", "CODE-SCRIPT"),
         (b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0", "x.txt", "CODE-NATIVE"),

@@ -188,7 +188,8 @@ def test_names_with_control_characters_are_found(name):
 
 def test_a_long_name_keeps_its_ending_and_what_that_says():
     name = b"folder/" * 60 + b"loader.py"
-    assert "CODE-PYTHON" in grave_rules_of(scanned(raw_zip([RawMember(name, b"import os\n")])))
+    source = b"import os; os.abort()"
+    assert "CODE-INTERPRETER" in grave_rules_of(scanned(raw_zip([RawMember(name, source)])))
 
 
 @pytest.mark.parametrize("flags", [0x1, 0x41, 0x2000])

@@ -71,6 +71,8 @@ def text_dialects(head: bytes, base: str) -> Iterator[Format]:
         yield Format.REQUIREMENTS
     elif start.startswith((b"{", b"[")):
         yield Format.JSON
+        if b'"cell_type"' in head and (b'"cells"' in head or b'"worksheets"' in head):
+            yield Format.NOTEBOOK
     elif start.startswith((b"tree\nversion=v", b"tree\r\nversion=v")):
         yield Format.LIGHTGBM
     elif start.startswith((b"<?php", b"<%")):

@@ -1,0 +1,188 @@
+"""Notebooks: their code, their magics and shell lines, and what their outputs would show or run.
+
+A notebook runs when a person runs it, cell after cell, so its cells are judged as one source that
+is called. Outputs count as what a browser would do with them.
+
+Always holds: a cell that could not be read is unread; a kernel of another language is a script.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Severity, Subject
+from tidegate.scanners.notebook_lines import CellReader
+from tidegate.scanners.python_source import SourceError, When, judge_source, report_source
+from tidegate.scanners.streams import read_exactly, shown
+from tidegate.scanners.text import encoding_of
+
+MAX_NOTEBOOK = 48 << 20
+_MAX_CELLS = 10_000
+_PYTHON = frozenset({"", "python", "ipython", "python2", "python3"})
+_RUNS = re.compile(
+    r"<\s*(?:script|object|embed|applet|base|form|meta|portal)\b|\bon[a-z]{3,20}\s*=\s*[\"'(\w]"
+    r"|javascript\s*:|srcdoc\s*=|<\s*link\b[^>]*\bimport\b",
+    re.IGNORECASE,
+)
+_FRAME = re.compile(r"<\s*(?:iframe|frame)\b", re.IGNORECASE)
+_PLOTS = re.compile(r"Plotly|BokehJS|Bokeh|vegaEmbed|mpld3|pyLDAvis|require\.undef|SHAP JS|_anim")
+_GRAVE_SCRIPT = re.compile(
+    r"kernel\s*\.\s*execute|document\s*\.\s*cookie|sendBeacon|IPython\.notebook\.kernel"
+    r"|Jupyter\.notebook\.kernel|requestExecute|/api/(?:contents|kernels|terminals)"
+)
+_HTML = frozenset({"text/html", "image/svg+xml", "text/markdown", "application/xhtml+xml"})
+_SCRIPTS = frozenset({"application/javascript", "text/javascript", "application/ecmascript"})
+
+
+class NotebookScanner(Scanner):
+    """Reads Jupyter notebooks."""
+
+    name = "notebook"
+    formats = frozenset({"notebook"})
+
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
+        """Judge every cell and every output."""
+        report.found("CODE-PYTHON", subject, "A notebook is part of the artifact.")
+        content = _read(subject, report)
+        if content is None:
+            return
+        cells = _cells(content)
+        if cells is None or len(cells) > _MAX_CELLS:
+            report.unread(subject, "a notebook without a list of cells, or with too many")
+            return
+        language = _language(content)
+        reader = CellReader(subject, report)
+        sources = []
+        for cell in cells:
+            if not isinstance(cell, dict):
+                report.unread(subject, "a cell that is no object")
+                continue
+            text = _text(cell.get("source", cell.get("input", "")))
+            kind = cell.get("cell_type")
+            if kind == "code":
+                sources.append(reader.python_of(text) if language in _PYTHON else text)
+                for output in _outputs(cell.get("outputs")):
+                    _judge_output(*output, subject, report)
+            elif kind in {"markdown", "heading", "html"}:
+                _judge_html(text, "A text cell", subject, report)
+        if language not in _PYTHON:
+            if any(source.strip() for source in sources):
+                message = f"The notebook's code is for {shown(language)}, which is not read here."
+                report.found("CODE-SCRIPT", subject, message, detail=shown(language))
+            return
+        _judge_cells(sources, subject, report)
+
+
+def _read(subject: Subject, report: Report) -> dict[str, Any] | None:
+    data = read_exactly(subject.stream, MAX_NOTEBOOK + 1)
+    if len(data) > MAX_NOTEBOOK:
+        report.unread(subject, f"a notebook larger than {MAX_NOTEBOOK >> 20} MiB")
+        return None
+    try:
+        content = json.loads(
+            data.decode(encoding_of(data)), object_pairs_hook=_object, parse_int=len,
+            parse_float=len,
+        )  # fmt: skip
+    except (ValueError, RecursionError) as error:
+        report.unread(subject, f"named as a notebook, and is none: {type(error).__name__}")
+        return None
+    if not isinstance(content, dict):
+        report.unread(subject, "named as a notebook, and is no JSON object")
+        return None
+    return content
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a key stands twice")
+    return content
+
+
+def _cells(content: dict[str, Any]) -> list[Any] | None:
+    """The cells, also of version 3, which keeps them in worksheets."""
+    cells = content.get("cells")
+    sheets = content.get("worksheets")
+    if isinstance(sheets, list):
+        found = [s.get("cells", []) for s in sheets if isinstance(s, dict)]
+        more = [cell for part in found if isinstance(part, list) for cell in part]
+        return (cells if isinstance(cells, list) else []) + more
+    return cells if isinstance(cells, list) else None
+
+
+def _language(content: dict[str, Any]) -> str:
+    metadata = content.get("metadata")
+    names = []
+    for key, inner in (("kernelspec", "language"), ("language_info", "name")):
+        part = metadata.get(key) if isinstance(metadata, dict) else None
+        if isinstance(part, dict) and isinstance(part.get(inner), str):
+            names.append(part[inner].lower())
+    return next((name for name in names if name not in _PYTHON), names[0] if names else "")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return "".join(part for part in value if isinstance(part, str))
+    return value if isinstance(value, str) else ""
+
+
+def _outputs(outputs: object) -> Iterator[tuple[str, str]]:
+    """Each part of each output, with its media type."""
+    for output in outputs if isinstance(outputs, list) else ():
+        if not isinstance(output, dict):
+            continue
+        data = output.get("data")
+        for kind, value in data.items() if isinstance(data, dict) else ():
+            yield kind.lower().split(";")[0].strip(), _text(value)
+        # Version 3 has the types as keys of the output itself.
+        for key, kind in (("html", "text/html"), ("javascript", "text/javascript"),
+                          ("svg", "image/svg+xml")):  # fmt: skip
+            if key in output:
+                yield kind, _text(output[key])
+
+
+def _judge_output(kind: str, text: str, subject: Subject, report: Report) -> None:
+    if kind in _SCRIPTS:
+        _report_script(text, f"An output of type {kind}", subject, report)
+    elif kind in _HTML:
+        _judge_html(text, f"An output of type {kind}", subject, report)
+
+
+def _judge_html(text: str, what: str, subject: Subject, report: Report) -> None:
+    if _RUNS.search(text):
+        _report_script(text, what, subject, report)
+    elif _FRAME.search(text):
+        message = f"{what} shows another page in a frame."
+        report.found("NOTEBOOK-OUTPUT", subject, message, severity=Severity.MEDIUM, detail="frame")
+
+
+def _report_script(text: str, what: str, subject: Subject, report: Report) -> None:
+    """A script: of a plotting library by all looks, or of nobody known."""
+    plot = _PLOTS.search(text) is not None and _GRAVE_SCRIPT.search(text) is None
+    report.found(
+        "NOTEBOOK-OUTPUT",
+        subject,
+        f"{what} runs a script in the reader's browser"
+        + (", of a plotting library by its looks." if plot else "."),
+        severity=Severity.MEDIUM if plot else None,
+        detail="plot" if plot else "script",
+    )
+
+
+def _judge_cells(sources: list[str], subject: Subject, report: Report) -> None:
+    whole = "\n".join(sources)
+    try:
+        judge_source(whole, at=When.CALLED)
+    except SourceError:
+        readable = []
+        for number, source in enumerate(sources, 1):
+            try:
+                judge_source(source, at=When.CALLED)
+                readable.append(source)
+            except SourceError as error:
+                report.unread(subject, f"code cell {number}: {error}")
+        whole = "\n".join(readable)
+    report_source(whole, subject, report, at=When.CALLED)

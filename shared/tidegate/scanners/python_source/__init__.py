@@ -1,0 +1,43 @@
+"""Python sources: what runs when they are imported, and what their functions reach.
+
+The source is parsed and never run. `judge_source` is for sources that stand as a text in some
+other file; `PythonScanner` reads files.
+"""
+
+from __future__ import annotations
+
+from tidegate.scanners.interface import Report, Subject
+from tidegate.scanners.python_source.capabilities import When
+from tidegate.scanners.python_source.judging import SourceFinding, judge_tree
+from tidegate.scanners.python_source.text import MAX_SOURCE, SourceError, parsed
+
+__all__ = ["MAX_SOURCE", "SourceError", "SourceFinding", "When", "judge_source", "report_source"]
+
+
+def judge_source(
+    text: str, *, at: When = When.IMPORTED, name: str = ""
+) -> tuple[SourceFinding, ...]:
+    """What the source does, as findings of the CODE rules; none where it reaches nothing.
+
+    Args:
+        text: Python 3 source.
+        at: when the source as a whole runs.
+        name: the name of its file, where it has one ("hubconf.py" has entry points).
+
+    Raises:
+        SourceError: it can't be parsed, or is too large or too deep to be followed. Who asked
+            must hold it: nothing is known of it.
+    """
+    return tuple(judge_tree(parsed(text), at=at, name=name))
+
+
+def report_source(text: str, subject: Subject, report: Report, *, at: When = When.IMPORTED) -> bool:
+    """Report what the source does; False where it could not be read, which is then unread."""
+    try:
+        found = judge_source(text, at=at, name=subject.name.lower())
+    except SourceError as error:
+        report.unread(subject, f"{error}")
+        return False
+    for one in found:
+        report.found(one.rule, subject, one.message, severity=one.severity, detail=one.detail)
+    return True
