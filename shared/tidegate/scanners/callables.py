@@ -152,11 +152,6 @@ def dangerous_reach(module: str, name: str) -> str:
     return found.reach if found is not None else ""
 
 
-def is_standard_library(module: str) -> bool:
-    """True where the top-level name is the standard library's."""
-    return module.split(".", 1)[0] in _tables().standard_library
-
-
 def is_allowed_name(name: str) -> bool:
     """True where some module's allow-list has that name."""
     return name in _allowed_names()
