@@ -26,7 +26,7 @@ _ANY_RUN = re.compile(rb"[A-Za-z0-9+/_-]{32}")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]{64,}")
 _SPACES = re.compile(r"(?:\\[nrt]|\s)+")
 _FILES = ZIP_FORMATS | {Format.NATIVE, Format.TORCH_LEGACY, Format.HDF5, Format.SEVENZIP,
-                        Format.BYTECODE, Format.TAR, Format.SCRIPT}  # fmt: skip
+                        Format.BYTECODE, Format.TAR, Format.SCRIPT, Format.JAVA_OBJECT}  # fmt: skip
 _COMPRESSED = frozenset({Format.GZIP, Format.BZ2, Format.XZ, Format.ZLIB, Format.LZMA})
 _BROKEN = frozenset({"PICKLE-MALFORMED", "PICKLE-TRAILING", "PICKLE-SECOND-OPINION"})
 _PICKLE_HEADS = (b"(", b"}q", b"]q", b")q", b"cq", b"U", b"X")

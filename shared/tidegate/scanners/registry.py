@@ -46,6 +46,12 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
         "tabular.scanner:TableScanner",
         (Format.PARQUET, Format.ARROW, Format.AVRO, Format.SQLITE),
     ),
+    ("foreign", "foreign.scanner:ForeignScanner", (Format.R_OBJECT, Format.JAVA_OBJECT)),
+    (
+        "documents",
+        "documents.scanner:DocumentScanner",
+        (Format.PDF, Format.COMPOUND, Format.RTF),
+    ),
     ("media", "media.scanner:MediaScanner", (Format.IMAGE, Format.MEDIA)),
     ("markup", "markup.scanner:MarkupScanner", (Format.MARKUP,)),
     ("gguf", "gguf.scanner:GgufScanner", (Format.GGUF,)),

@@ -18,10 +18,44 @@ _BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56,
 _UTF16_MARKUP = re.compile(rb"<\0[^\0]\0|\0<\0[^\0]")
 _NETPBM = re.compile(rb"P[456](?:\s|#[^\n]{0,200}\n)+\d{1,7}\s+\d{1,7}(?:\s+\d{1,5})?\s")
 _RIFF = frozenset({b"WAVE", b"AVI ", b"RMID", b"sfbk", b"ACON"})
+_R_OBJECT = re.compile(
+    rb"(?:RD[XAB][23]\n)?(?:X\n\0\0\0[\x02\x03]|B\n[\x02\x03]\0\0\0|A\n[23]\n)",
+    re.DOTALL,
+)
+_PROGRAMS: tuple[tuple[int, bytes], ...] = (
+    (0, b"L\0\0\0\1\x14\2\0\0\0\0\0\xc0\0\0\0\0\0\0F"),  # a Windows shortcut
+    (0, b"ITSF\3\0\0\0"),  # compiled help
+    (0, b"\xed\xab\xee\xdb"),  # a package of RPM
+    (0, b"\x1bLua"),
+    (0, b"\x1bLJ"),
+    (0, b"FOR1"),  # Erlang's byte code
+    (0, b"\xca\xfe\xd0\x0d"),  # packed Java classes
+    (0, b"JM\1\0PK"),  # a Java module
+    (0, b"\3\2#\7\0"),  # SPIR-V
+    (0, b"\x50\xed\x55\xba"),  # CUDA programs
+    (0, b"MTLB"),
+    (0, b"dey\n"),
+    (0, b"xar!\0"),  # an installer for macOS
+    (0, b"\x7fCGC"),
+)
+"""Programs and what installs or starts one, beside those among the magic numbers."""
 
 
 def by_data_head(head: bytes, size: int) -> Iterator[Format]:
     """The formats of this family that a file of `size` bytes with that head may be."""
+    if _R_OBJECT.match(head):
+        yield Format.R_OBJECT
+    if head.startswith((b"\xac\xed\0\5", b"\xac\xed\0\6")):
+        yield Format.JAVA_OBJECT
+    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        yield Format.COMPOUND
+    if head.startswith(b"{\\rt"):
+        yield Format.RTF
+    if b"%PDF-" in head[1:1024] and b"\nendobj" in head:
+        # Readers forgive some bytes before the mark.
+        yield Format.PDF
+    if any(head.startswith(magic, at) for at, magic in _PROGRAMS):
+        yield Format.NATIVE
     if head.startswith(b"Obj\1"):
         yield Format.AVRO
     if head[:4] == b"\xff\xff\xff\xff" and 16 <= int.from_bytes(head[4:8], "little") < size:

@@ -10,6 +10,12 @@ from collections.abc import Iterator
 from tidegate.artifact.formats.kinds import Format
 
 _MARKUP = re.compile(rb"<[?!a-zA-Z]")
+# Texts by which a desktop starts something: shortcuts, autorun, the registry.
+_STARTER = re.compile(
+    rb"\[(?:InternetShortcut|Desktop Entry|autorun|\.ShellClassInfo|Unit|version\]\s*signature)\b"
+    rb"|REGEDIT4\b|Windows Registry Editor Version",
+    re.IGNORECASE,
+)
 _MODULE_NAME_FILES = frozenset({"pickle_module_info.txt", "keras_module.txt"})
 _TEXT = b"\t\n\f\r" + bytes(range(0x20, 0x7F))
 # 8-bit texts (Latin-1 and its kin) have no characters between 0x7f and 0x9f.
@@ -69,6 +75,8 @@ def text_dialects(head: bytes, base: str) -> Iterator[Format]:
         yield Format.YAML
     elif lower.endswith(".txt") and ("requirement" in lower or "constraint" in lower):
         yield Format.REQUIREMENTS
+    elif _STARTER.match(start):
+        yield Format.SCRIPT
     elif start.startswith((b"{", b"[")):
         yield Format.JSON
         if b'"cell_type"' in head and (b'"cells"' in head or b'"worksheets"' in head):
