@@ -263,7 +263,6 @@ def test_ordinary_requirements_have_no_finding(line):
 @pytest.mark.parametrize(
     "data",
     [
-        b"\x89HDF\r\n\x1a\n",
         b"\x00\x01\x02",
     ],
 )
