@@ -12,6 +12,7 @@ from tidegate import __version__
 _COMMANDS = {
     "scan": "scan",
     "verify": "verify",
+    "convert": "convert",
     "review": "review",
     "policy": "policy",
     "rules": "rules",
