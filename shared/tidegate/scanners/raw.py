@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tidegate.artifact.formats import ZIP_FORMATS, Format, detect_formats
+from tidegate.artifact.formats import ZIP_FORMATS, Format, binary_formats
 from tidegate.scanners.interface import Dispatcher, Report, Severity, Subject
 
 _TELLING = ZIP_FORMATS | {Format.NATIVE, Format.TORCH_LEGACY, Format.HDF5}
@@ -17,7 +17,7 @@ _TELLING = ZIP_FORMATS | {Format.NATIVE, Format.TORCH_LEGACY, Format.HDF5}
 
 def scan_raw(subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
     """Look whether the raw bytes are a program, an archive or a harmful pickle after all."""
-    told = set(detect_formats(subject.stream, subject.size, ""))
+    told = binary_formats(subject.stream, subject.size)
     if told & _TELLING:
         subject.stream.seek(0)
         dispatcher.dispatch(replace(subject, format=""), report)

@@ -17,6 +17,8 @@ from typing import BinaryIO, Protocol
 from tidegate.scanners.codecs.lz4 import Lz4Decompressor
 
 _CHUNK = 64 << 10
+# Small enough to stay in the processor's cache between reading and summing.
+_CRC_CHUNK = 256 << 10
 # The largest that `xz -9` and joblib ask for is 65 MiB.
 _LZMA_MEMORY = 80 << 20
 
@@ -62,6 +64,20 @@ def _position(offset: int, whence: int, at: int, size: int) -> int:
 def window(base: BinaryIO, start: int, size: int) -> BinaryIO:
     """The `size` bytes of `base` from `start`, as a seekable stream of their own."""
     return io.BufferedReader(_Window(base, start, size), _CHUNK)
+
+
+def crc_of(base: BinaryIO, start: int, size: int) -> int:
+    """The CRC-32 of a stretch of `base`, read into one small buffer, so that it costs no memory."""
+    crc, at = 0, start
+    buffer = memoryview(bytearray(min(_CRC_CHUNK, max(size, 1))))
+    base.seek(start)
+    while at < start + size:
+        count = base.readinto(buffer[: min(len(buffer), start + size - at)])  # type: ignore[attr-defined]
+        if not count:
+            break
+        crc = zlib.crc32(buffer[:count], crc)
+        at += count
+    return crc
 
 
 def read_exactly(stream: BinaryIO, count: int) -> bytes:

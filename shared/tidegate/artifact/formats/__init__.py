@@ -10,7 +10,7 @@ Pickles of protocol 0 and 1 have no magic number. The scanners' dispatcher asks 
 about every file that is not told as a pickle here.
 """
 
-from tidegate.artifact.formats.detect import detect_format, detect_formats
+from tidegate.artifact.formats.detect import binary_formats, detect_format, detect_formats
 from tidegate.artifact.formats.kinds import TORCH_LEGACY_MAGIC, ZIP_FORMATS, Format
 from tidegate.artifact.formats.text import is_text
 
@@ -18,6 +18,7 @@ __all__ = [
     "TORCH_LEGACY_MAGIC",
     "ZIP_FORMATS",
     "Format",
+    "binary_formats",
     "detect_format",
     "detect_formats",
     "is_text",

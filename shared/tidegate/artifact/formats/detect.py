@@ -32,8 +32,34 @@ def detect_formats(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]
     if size == 0:
         return (Format.EMPTY,)
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
+    head, tail = _ends(stream, size)
+    told = _binary(stream, size, head, tail)
+    if (
+        not told
+        and is_text(head, whole=size <= _HEAD)
+        and (head.startswith(WIDE_MARKS) or is_text(tail, whole=False))
+    ):
+        told.extend(text_dialects(head, base))
+    told.extend(by_name(base, told))
+    stream.seek(0)
+    return tuple(dict.fromkeys(told)) or (Format.UNKNOWN,)
+
+
+def binary_formats(stream: BinaryIO, size: int) -> frozenset[Format]:
+    """The same for bytes that are numbers by their place: no kind of text, and no name to add."""
+    if size == 0:
+        return frozenset()
+    told = _binary(stream, size, *_ends(stream, size))
+    stream.seek(0)
+    return frozenset(told)
+
+
+def _ends(stream: BinaryIO, size: int) -> tuple[bytes, bytes]:
     head = read_at(stream, 0, min(size, _HEAD))
-    tail = head if size <= _HEAD else read_at(stream, max(0, size - _TAIL), _TAIL)
+    return head, head if size <= _HEAD else read_at(stream, max(0, size - _TAIL), _TAIL)
+
+
+def _binary(stream: BinaryIO, size: int, head: bytes, tail: bytes) -> list[Format]:
     told = [*by_head(head, size)]
     # The last member of such an archive may be a zip archive: its reader hands that on.
     if not _ACCOUNTED.intersection(told) or ends_as_archive(tail):
@@ -46,15 +72,7 @@ def detect_formats(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]
         at = min(told.index(Format.ZIP), told.index(kinds[0]))
         told = [fmt for fmt in told if fmt not in ZIP_FORMATS]
         told.insert(at, kinds[0])
-    if (
-        not told
-        and is_text(head, whole=size <= _HEAD)
-        and (head.startswith(WIDE_MARKS) or is_text(tail, whole=False))
-    ):
-        told.extend(text_dialects(head, base))
-    told.extend(by_name(base, told))
-    stream.seek(0)
-    return tuple(dict.fromkeys(told)) or (Format.UNKNOWN,)
+    return told
 
 
 def _has_superblock(stream: BinaryIO, size: int) -> bool:

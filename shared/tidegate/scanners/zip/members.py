@@ -9,10 +9,9 @@ from typing import BinaryIO
 from tidegate.scanners.codecs.raw_lzma import ZipLzma
 from tidegate.scanners.expanding import expand
 from tidegate.scanners.interface import Dispatcher, Report, Subject
-from tidegate.scanners.streams import CODECS, Codec, window
+from tidegate.scanners.streams import CODECS, Codec, crc_of, window
 from tidegate.scanners.zip.directory import Archive, Member
 
-_CHUNK = 1 << 20
 _METHODS = {8: "deflate", 12: "bz2", 95: "xz"}
 _LZMA = 14
 
@@ -35,7 +34,7 @@ def open_member(
         return None
     source = window(subject.stream, member.data, member.compressed)
     if member.method == 0:
-        return _stored(source, part, member, report)
+        return _stored(source, subject, part, member, report)
     if member.method != _LZMA and member.method not in _METHODS:
         report.unread(part, f"this version has no reader for zip compression {member.method}")
         return None
@@ -54,15 +53,11 @@ def label(name: str) -> str:
 
 
 def _stored(
-    source: BinaryIO, part: Subject, member: Member, report: Report
+    source: BinaryIO, subject: Subject, part: Subject, member: Member, report: Report
 ) -> tuple[BinaryIO, int]:
     if member.size != member.compressed:
         report.found("ZIP-MALFORMED", part, "A member that is not compressed has two sizes.")
-    crc = 0
-    while data := source.read(_CHUNK):
-        crc = zlib.crc32(data, crc)
-    _check_crc(crc, part, member, report)
-    source.seek(0)
+    _check_crc(crc_of(subject.stream, member.data, member.compressed), part, member, report)
     return source, member.compressed
 
 
