@@ -97,7 +97,7 @@ def _decoded(text: str) -> Iterator[tuple[str, bytes]]:
             return
         run = _SPACES.sub("", found[0])
         for kind, decode in (("hexadecimal", _from_hex), ("base64", _from_base64)):
-            head = decode(run[:64])
+            head = decode(run[:512])
             if head is not None and _promises(head):
                 data = decode(run[:_MAX_DECODED])
                 if data:
@@ -106,7 +106,7 @@ def _decoded(text: str) -> Iterator[tuple[str, bytes]]:
 
 def _promises(head: bytes) -> bool:
     """Whether bytes that begin so may be a file of a kind that matters."""
-    told = set(detect_formats(io.BytesIO(head + bytes(64)), 1 << 30, ""))
+    told = set(detect_formats(io.BytesIO(head), 1 << 30, ""))
     if told & (_FILES | _COMPRESSED | {Format.PICKLE}):
         return True
     # Pickles of the first protocols begin with lines of text, or with an empty container.

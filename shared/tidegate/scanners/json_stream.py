@@ -33,6 +33,16 @@ _TOKEN = re.compile(
     rb"|([A-Za-z_$-][\w$-]*+)|(//[^\n]*+)|([^ \t\r\n\f,:\"{}\[\]0-9A-Za-z_$/+.-]++)",
     re.DOTALL,
 )
+# What vocabularies consist of: numbers under plain keys, and plain texts or pairs in long arrays.
+_PLAIN = rb'"[^"\\{]{0,31}+"'
+_SPACE = rb"[ \t\r\n]*+"
+_NUMBERED = re.compile(
+    b"(?:" + _SPACE + _PLAIN + _SPACE + b":" + _SPACE + rb"-?+[0-9][0-9.eE+-]*+" + _SPACE + b",)++"
+)
+_LISTED = re.compile(
+    b"(?:" + _SPACE + b"(?:" + _PLAIN + rb"|\[" + _SPACE + _PLAIN + _SPACE + b"," + _SPACE + _PLAIN
+    + _SPACE + rb"\])" + _SPACE + b",)++"
+)  # fmt: skip
 _STRING, _OPEN, _CLOSE, _NUMBERS, _WORD = 1, 2, 3, 4, 5
 _WORDS = {b"true": True, b"false": False, b"null": None}
 _NUMBER_WORDS = frozenset({b"NaN", b"Infinity", b"-Infinity"})
@@ -83,6 +93,9 @@ class JsonReader:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._frames: list[_Frame] = []
+        self._watched = re.compile(
+            b'"(?:' + b"|".join(re.escape(key.encode()) for key in listener.watched) + b')"'
+        )
         self.irregular = False
 
     def read(self, pieces: Iterator[bytes]) -> None:
@@ -93,6 +106,9 @@ class JsonReader:
                 if ended or not (window := next(pieces, b"")):
                     break
                 at = 0
+            if (skipped := self._plain_run(window, at)) is not None:
+                at = skipped
+                continue
             found = _TOKEN.match(window, at)
             whole = found is not None and (
                 found.end() < len(window)
@@ -110,6 +126,24 @@ class JsonReader:
                 self._take(found.lastindex, found[found.lastindex])
             at = found.end()
         self._finish()
+
+    def _plain_run(self, window: bytes, at: int) -> int | None:
+        """Where a run of entries that mean nothing to the listener ends, if one begins here."""
+        if not self._frames:
+            return None
+        frame = self._frames[-1]
+        if frame.is_object and frame.key is None and frame.count:
+            found = _NUMBERED.match(window, at)
+            if found is not None and (key := self._watched.search(window, at, found.end())):
+                found = _NUMBERED.match(window, at, key.start())
+        elif not frame.is_object and frame.count >= _KEPT_ITEMS:
+            found = _LISTED.match(window, at)
+        else:
+            return None
+        if found is None:
+            return None
+        frame.count += 1
+        return found.end()
 
     @staticmethod
     def _may_go_on(window: bytes, at: int, found: re.Match[bytes] | None) -> bool:

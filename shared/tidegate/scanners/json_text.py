@@ -12,27 +12,29 @@ for texts of any size. What nests too deep is unread; what is no JSON is a text 
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tidegate.scanners.encoded import report_encoded
-from tidegate.scanners.interface import Dispatcher, Report, Subject, iter_stream
+from tidegate.scanners.hub_config import WATCHED as HUB_KEYS
+from tidegate.scanners.hub_config import judge_module_list, judge_names, judge_text
+from tidegate.scanners.interface import Dispatcher, Report, Subject
 from tidegate.scanners.json_stream import MAX_STRING, JsonReader, JsonUnreadError, Pairs
 from tidegate.scanners.keras.judge import WATCHED, KerasPart, judge_object, keras_part
-from tidegate.scanners.streams import read_exactly, shown
-from tidegate.scanners.text import encoding_of
+from tidegate.scanners.streams import shown
+from tidegate.scanners.text import pieces_of
 
 _MAX_REPEATED = 16
 _LONG_TEXT = 32
-_RUNS_CODE = frozenset({"auto_map", "custom_pipeline", "custom_pipelines", "trust_remote_code"})
+_RUNS_CODE = frozenset(
+    {"auto_map", "custom_generate", "custom_pipeline", "custom_pipelines", "trust_remote_code"}
+)
 _CHAT_TEMPLATE = re.compile(r"chat_?templates?\b|^(?:jinja|prompt)_template$", re.IGNORECASE)
-_SENTENCE_MODULE = re.compile(r"sentence_transformers\.models\.[A-Z]\w{0,80}", re.ASCII)
 _PIPELINE_LIBRARIES = frozenset({"diffusers", "transformers"})
 _ADAPTED_LIBRARIES = _PIPELINE_LIBRARIES | {"peft"}
 
-_WATCHED = _RUNS_CODE | WATCHED | {
+_WATCHED = HUB_KEYS | _RUNS_CODE | WATCHED | {
     "idx", "name", "parent_library", "path", "type", "_class_name", "_diffusers_version",
 }  # fmt: skip
 
@@ -42,10 +44,10 @@ def report_json(subject: Subject, report: Report, dispatcher: Dispatcher) -> boo
 
     The answer is whether all of it was plain JSON.
     """
-    judge = _Judge(subject, report, dispatcher)
+    judge = ConfigJudge(subject, report, dispatcher)
     reader = JsonReader(judge)
     try:
-        reader.read(_pieces(subject))
+        reader.read(pieces_of(subject))
         if reader.irregular:
             # What is no JSON as a whole may be some, line by line.
             for line in _lines(subject):
@@ -56,25 +58,10 @@ def report_json(subject: Subject, report: Report, dispatcher: Dispatcher) -> boo
     return not reader.irregular
 
 
-def _pieces(subject: Subject) -> Iterator[bytes]:
-    """The text as UTF-8, without a mark. A byte that is no UTF-8 is some character."""
-    subject.stream.seek(0)
-    head = read_exactly(subject.stream, 4)
-    subject.stream.seek(0)
-    encoding = encoding_of(head)
-    if encoding == "utf-8-sig":
-        subject.stream.seek(3 if head.startswith(codecs.BOM_UTF8) else 0)
-        yield from iter_stream(subject.stream)
-        return
-    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-    for chunk in iter_stream(subject.stream):
-        yield decoder.decode(chunk).encode("utf-8", errors="replace")
-
-
 def _lines(subject: Subject) -> Iterator[bytes]:
     """Each line of the text that is short enough to be read as one."""
     kept = b""
-    for piece in _pieces(subject):
+    for piece in pieces_of(subject):
         first, *rest = piece.split(b"\n")
         if len(kept) <= MAX_STRING:
             kept += first
@@ -84,7 +71,7 @@ def _lines(subject: Subject) -> Iterator[bytes]:
     yield kept
 
 
-class _Judge:
+class ConfigJudge:
     """Judges each object of one text, and hands on the texts in it that may be more than texts."""
 
     watched = _WATCHED
@@ -97,15 +84,13 @@ class _Judge:
 
     def text(self, text: str, keys: Callable[[], tuple[str, ...]]) -> None:
         """A text means nothing by itself, unless it is a template or a file in disguise."""
+        path = keys()
+        judge_text(text, path, self._subject, self._report)
         if "{{" in text or "{%" in text:
-            from tidegate.scanners.template.scanner import report_template
-
-            path = keys()
             strict = any(_CHAT_TEMPLATE.search(key) for key in path)
             where = f"The text under {shown(path[-1])}" if path else "A text"
-            report_template(text, self._subject, self._report, where, strict=strict)
+            self._template(text, where, strict=strict)
         if len(text) >= _LONG_TEXT:
-            path = keys()
             where = shown(path[-1]) if path else "a text"
             report_encoded(text, self._subject, self._report, self._dispatcher, where=where)
 
@@ -118,7 +103,10 @@ class _Judge:
         if keys & _RUNS_CODE:
             self._judge_code(pairs)
         if {"type", "path"} <= keys and keys & {"name", "idx"}:
-            self._judge_sentence_module(pairs)
+            judge_module_list(pairs, self._subject, self._report)
+        if keys & HUB_KEYS:
+            judge_names(pairs, self._subject, self._report)
+            self._judge_prompt(pairs)
         if "parent_library" in keys:
             self._judge_adapter(pairs)
         if {"class_name", "config"} <= keys:
@@ -139,10 +127,17 @@ class _Judge:
                     detail=key,
                 )
 
-    def _judge_sentence_module(self, pairs: Pairs) -> None:
-        for kind in _values(pairs, "type"):
-            if isinstance(kind, str) and "." in kind and not _SENTENCE_MODULE.fullmatch(kind):
-                self._import(f"The module list names {shown(kind)}, which is imported.", kind)
+    def _judge_prompt(self, pairs: Pairs) -> None:
+        """LangChain renders the template of a prompt by the engine that its format names."""
+        if "jinja2" in _values(pairs, "template_format"):
+            for text in _values(pairs, "template"):
+                if isinstance(text, str):
+                    self._template(text, "The prompt's template", strict=True)
+
+    def _template(self, text: str, where: str, *, strict: bool) -> None:
+        from tidegate.scanners.template.scanner import report_template
+
+        report_template(text, self._subject, self._report, where, strict=strict)
 
     def _judge_adapter(self, pairs: Pairs) -> None:
         """PEFT imports the library of the model that an adapter belongs to."""

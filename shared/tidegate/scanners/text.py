@@ -1,24 +1,33 @@
 """Plain text: read to its end, so that nothing else hides behind a harmless start.
 
 Text does nothing by itself. What may turn it into more is looked for here: bytes that are no
-text after all, YAML tags that build Python objects, and JSON that makes a loader run code, under
-whatever name the file goes.
+text after all, YAML tags that build Python objects, configurations that make a loader run code,
+templates, files encoded in it, and git's settings, under whatever name the file goes.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
 
 from tidegate.artifact.formats import is_text
+from tidegate.scanners.encoded import worth_a_look
+from tidegate.scanners.git_files import (
+    is_pointer,
+    may_be_settings,
+    report_pointer,
+    report_settings,
+)
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject, iter_stream
 from tidegate.scanners.streams import read_exactly
 
 MAX_TEXT = 16 << 20
 """The largest text that is read as a whole, for a dialect that needs it."""
 
-_TAG_HINT = re.compile(rb"python/|%TAG|yaml\.org")
-_OVERLAP = 16
+_TAG_HINT = re.compile(rb"!\S{0,64}py|%TAG|yaml\.org,2002|!\S{0,64}%\d")
+_TARGET_HINT = re.compile(rb"\b(?:_target_|class_path|auto_map)\b\W{0,3}:")
+_OVERLAP = 96
 _PIECE_OVERLAP = 4096
 # White space, and the bytes of the marks that a text may begin with.
 _BEFORE_JSON = b" \t\n\r\f\xef\xbb\xbf\xff\xfe"
@@ -31,6 +40,26 @@ _MARKS = (
 )
 
 
+class _Look:
+    """What one pass over the text has seen that is worth another."""
+
+    def __init__(self) -> None:
+        self.tags = self.template = self.encoded = self.targets = self.settings = False
+        self.first = b""
+        self._before = b""
+
+    def see(self, chunk: bytes) -> None:
+        """Look at the next piece of the text."""
+        joined = self._before + chunk
+        self.tags = self.tags or _TAG_HINT.search(joined) is not None
+        self.targets = self.targets or _TARGET_HINT.search(joined) is not None
+        self.encoded = self.encoded or worth_a_look(chunk)
+        self.template = self.template or b"{{" in chunk or b"{%" in chunk
+        self.settings = self.settings or may_be_settings(joined)
+        self.first = self.first or chunk.lstrip(_BEFORE_JSON)[:1]
+        self._before = chunk[-_OVERLAP:]
+
+
 class TextScanner(Scanner):
     """Reads text and JSON."""
 
@@ -38,38 +67,42 @@ class TextScanner(Scanner):
     formats = frozenset({"text", "json"})
 
     def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
-        """Check every byte, then look for YAML tags where something looks like one."""
-        from tidegate.scanners.encoded import worth_a_look
-
-        position, hinted, before, first, marked, loaded = 0, False, b"", b"", False, False
-        wide = read_exactly(subject.stream, 4).startswith(tuple(mark for mark, _ in _MARKS))
+        """Check every byte, then read the text as each kind that it looks like."""
+        head = read_exactly(subject.stream, 1024)
         subject.stream.seek(0)
-        if wide:
+        if head.startswith(tuple(mark for mark, _ in _MARKS)):
             _scan_wide(subject, report, dispatcher)
             return
+        if is_pointer(head):
+            report_pointer(subject, report)
+        look, position = _Look(), 0
         for chunk in iter_stream(subject.stream):
             if not is_text(chunk, whole=False):
                 report.unread(
                     subject, f"begins as text, and is none somewhere after byte {position}"
                 )
                 return
-            hinted = hinted or _TAG_HINT.search(before + chunk) is not None
-            first = first or chunk.lstrip(_BEFORE_JSON)[:1]
-            loaded = loaded or worth_a_look(chunk)
-            marked = marked or b"{{" in chunk or b"{%" in chunk
-            before = chunk[-_OVERLAP:]
+            look.see(chunk)
             position += len(chunk)
-        if hinted:
-            from tidegate.scanners.yaml_text.scanner import report_tags
+        _read_on(look, subject, report, dispatcher)
 
-            report_tags(subject, report, named=False)
-        plain_json = False
-        if first in {b"{", b"["}:
-            from tidegate.scanners.json_text import report_json
 
-            plain_json = report_json(subject, report, dispatcher)
-        if (marked or loaded) and not plain_json:
-            _scan_pieces(subject, report, dispatcher)
+def _read_on(look: _Look, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
+    """Read the text as what it looked like."""
+    if look.first in {b"{", b"["}:
+        from tidegate.scanners.json_text import report_json
+
+        if report_json(subject, report, dispatcher):
+            # Nothing of it stands outside of JSON's own strings.
+            return
+    if look.tags or (look.targets and not subject.name.lower().endswith(".md")):
+        from tidegate.scanners.yaml_text.scanner import report_yaml
+
+        report_yaml(subject, report, dispatcher)
+    if look.template or look.encoded:
+        _scan_pieces(subject, report, dispatcher)
+    if look.settings and (text := read_text(subject, report)) is not None:
+        report_settings(text, subject, report)
 
 
 def _scan_pieces(subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
@@ -77,13 +110,27 @@ def _scan_pieces(subject: Subject, report: Report, dispatcher: Dispatcher) -> No
     from tidegate.scanners.encoded import report_encoded
     from tidegate.scanners.template.scanner import report_in_text
 
-    subject.stream.seek(0)
     before = ""
-    for chunk in iter_stream(subject.stream):
+    for chunk in pieces_of(subject):
         text = before + chunk.decode("utf-8", errors="replace")
         report_in_text(text, subject, report)
         report_encoded(text, subject, report, dispatcher, where="the text")
         before = text[-_PIECE_OVERLAP:]
+
+
+def pieces_of(subject: Subject) -> Iterator[bytes]:
+    """The text in pieces, as UTF-8 without a mark. A byte that is no UTF-8 is some character."""
+    subject.stream.seek(0)
+    head = read_exactly(subject.stream, 4)
+    subject.stream.seek(0)
+    encoding = encoding_of(head)
+    if encoding == "utf-8-sig":
+        subject.stream.seek(3 if head.startswith(codecs.BOM_UTF8) else 0)
+        yield from iter_stream(subject.stream)
+        return
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    for chunk in iter_stream(subject.stream):
+        yield decoder.decode(chunk).encode("utf-8", errors="replace")
 
 
 def _scan_wide(subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
@@ -93,21 +140,9 @@ def _scan_wide(subject: Subject, report: Report, dispatcher: Dispatcher) -> None
     elif not is_text(data, whole=True):
         report.unread(subject, "begins as text, and is none further on")
     else:
-        narrow = data.replace(b"\0", b"")
-        if _TAG_HINT.search(narrow):
-            from tidegate.scanners.yaml_text.scanner import report_tags
-
-            report_tags(subject, report, named=False)
-        if narrow.lstrip(_BEFORE_JSON)[:1] in {b"{", b"["}:
-            from tidegate.scanners.json_text import report_json
-
-            report_json(subject, report, dispatcher)
-        from tidegate.scanners.encoded import report_encoded
-        from tidegate.scanners.template.scanner import report_in_text
-
-        text = data.decode(encoding_of(data), errors="replace")
-        report_in_text(text, subject, report)
-        report_encoded(text, subject, report, dispatcher, where="the text")
+        look = _Look()
+        look.see(data.decode(encoding_of(data), errors="replace").encode())
+        _read_on(look, subject, report, dispatcher)
 
 
 def encoding_of(data: bytes) -> str:

@@ -8,6 +8,7 @@ from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
 from tidegate.scanners.requirements import elsewhere, report_elsewhere
 from tidegate.scanners.streams import shown
 from tidegate.scanners.text import read_text
+from tidegate.scanners.yaml_text.listen import YamlTeller
 from tidegate.scanners.yaml_text.tree import Mapping, Node, Scalar, Sequence, TreeError, read_tree
 
 _PYTHON_TAG = re.compile(r"python/|python2/|python3/|ruby/|java|^!?!?[a-z]+\.")
@@ -22,14 +23,33 @@ class YamlScanner(Scanner):
     name = "yaml"
     formats = frozenset({"yaml"})
 
-    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
-        """Look for tags; in an environment file, for packages from elsewhere."""
-        text = report_tags(subject, report, named=True)
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
+        """Look for tags, for what a loader would import or run, for packages from elsewhere."""
+        from tidegate.scanners.template.scanner import report_in_text
+
+        text = report_yaml(subject, report, dispatcher, named=True)
+        if text is not None:
+            report_in_text(text, subject, report)
         if text is not None and _ENVIRONMENTS.fullmatch(subject.name):
             _scan_environment(text, subject, report)
 
 
-def report_tags(subject: Subject, report: Report, *, named: bool) -> str | None:
+def report_yaml(
+    subject: Subject, report: Report, dispatcher: Dispatcher, *, named: bool = False
+) -> str | None:
+    """Report tags and what the configuration asks for; the text, where it could be read."""
+    from tidegate.scanners.json_text import ConfigJudge
+
+    teller = YamlTeller(ConfigJudge(subject, report, dispatcher))
+    text = report_tags(subject, report, named=named, teller=teller)
+    if teller.too_deep:
+        report.unread(subject, "a YAML text that nests too deep")
+    return text
+
+
+def report_tags(
+    subject: Subject, report: Report, *, named: bool, teller: YamlTeller | None = None
+) -> str | None:
     """Report each Python tag that a YAML parser would see; the text, where it could be read.
 
     A file that goes by the name of YAML (`named`) is also held to be YAML: where it can't be
@@ -44,6 +64,8 @@ def report_tags(subject: Subject, report: Report, *, named: bool) -> str | None:
     seen = False
     try:
         for event in yaml.parse(text, Loader=loader):
+            if teller is not None:
+                teller.take(event)
             tag = getattr(event, "tag", None)
             if isinstance(tag, str) and _PYTHON_TAG.search(tag):
                 seen = True

@@ -1,0 +1,168 @@
+"""Configurations of model folders, whose loaders fetch, import or call what they name.
+
+Each function here judges one object of a configuration, JSON or YAML, by its keys, whatever
+its file is called:
+
+- transformers: `auto_map` into another repository, attention kernels fetched from the hub, and
+  the lists of weight files;
+- sentence-transformers: the types of modules.json and of routers, activations, tokenizers;
+- Hydra (`_target_`), Lightning (`class_path`), LangChain (`lc` constructors, `_type`).
+
+What a name may be stands in `data/hub_classes.json`; a callable that the pickle lists hold to be
+dangerous is critical here as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from tidegate.scanners.callables import Standing, judge
+from tidegate.scanners.interface import Report, Severity, Subject
+from tidegate.scanners.json_stream import Pairs
+from tidegate.scanners.streams import shown
+from tidegate.scanners.tables import read_table
+
+WATCHED = frozenset(
+    {"_target_", "class_path", "lc", "id", "_type", "type", "activation_fn", "activation_function",
+     "tokenizer_class", "attn_implementation", "_attn_implementation", "experts_implementation",
+     "_attn_implementation_internal", "template_format", "template",
+     "sbert_ce_default_activation_function"}
+)  # fmt: skip
+"""Keys that are kept of every object, however large."""
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)
+_ACTIVATIONS = ("activation_fn", "activation_function", "sbert_ce_default_activation_function")
+_KERNELS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal",
+            "experts_implementation")  # fmt: skip
+# As transformers tells a kernel that it fetches from the hub.
+_HUB_KERNEL = re.compile(r"(?:[^|]*\|)?[^/:|]+/[^/:|]+(?:@[^/:]+)?(?::[^/:]+)?")
+_OUTSIDE = re.compile(r"^[/\\~]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|://|^\\\\")
+_PLACES = frozenset({"weight_map", "all_checkpoint_keys"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Dotted names: those of the list, and the classes of its modules."""
+
+    exact: frozenset[str]
+    modules: frozenset[str]
+
+    def __contains__(self, name: str) -> bool:
+        module, _, last = name.rpartition(".")
+        return name in self.exact or (module in self.modules and last[:1].isupper())
+
+
+@cache
+def _table() -> dict[str, list[str]]:
+    table: dict[str, list[str]] = read_table("hub_classes.json")
+    return table
+
+
+@cache
+def _names(table: str) -> _Names:
+    rows = _table()[table]
+    modules = frozenset(row[:-2] for row in rows if row.endswith(".*"))
+    return _Names(frozenset(rows) - modules, modules)
+
+
+def judge_names(pairs: Pairs, subject: Subject, report: Report) -> None:
+    """Report what one object asks its loader to fetch, import or call."""
+    keys = {key for key, _ in pairs}
+    for key in keys.intersection(("_target_", "class_path")):
+        for value in _texts(pairs, key):
+            if key == "_target_" or _DOTTED.fullmatch(value):
+                _judge_target(key, value, subject, report)
+    if "lc" in keys:
+        _judge_constructor(pairs, subject, report)
+    for value in _texts(pairs, "_type"):
+        if value in _table()["acting_types"]:
+            message = f"The configuration's _type {shown(value)} runs commands, code or requests."
+            report.found("CONFIG-TARGET", subject, message, detail=shown(value))
+    for key in keys.intersection(_ACTIVATIONS):
+        for value in _texts(pairs, key):
+            if "." in value and value not in _names("activations"):
+                _imported(f"The activation {shown(value)} is imported.", value, subject, report)
+    for value in _texts(pairs, "tokenizer_class"):
+        if "." in value and value not in _names("sentence_transformers"):
+            _imported(f"The tokenizer class {shown(value)} is imported.", value, subject, report)
+    for key in keys.intersection(_KERNELS):
+        for value in _texts(pairs, key):
+            if _HUB_KERNEL.fullmatch(value):
+                report.found(
+                    "CONFIG-REMOTE-REPOSITORY",
+                    subject,
+                    f"The configuration's {key} fetches native code from {shown(value)}.",
+                    detail=shown(value, 200),
+                )
+
+
+def judge_text(text: str, keys: tuple[str, ...], subject: Subject, report: Report) -> None:
+    """Report what a text means by the keys that lead to it."""
+    if "auto_map" in keys or "custom_pipelines" in keys:
+        if "--" in text or "://" in text:
+            report.found(
+                "CONFIG-REMOTE-REPOSITORY",
+                subject,
+                f"The class {shown(text)} is fetched from another repository.",
+                detail=shown(text, 200),
+            )
+    elif keys[:-1] == ("types",) and _DOTTED.fullmatch(text):
+        # A router of sentence-transformers, whose parts' types are imported.
+        if text not in _names("sentence_transformers"):
+            _imported(f"The router names {shown(text)}, which is imported.", text, subject, report)
+    elif _PLACES.intersection(keys) and _OUTSIDE.search(text):
+        report.found(
+            "CONFIG-PATH",
+            subject,
+            f"The weights of {shown(keys[-1])} are taken from {shown(text)}, outside the folder.",
+            detail=shown(text, 200),
+        )
+
+
+def judge_module_list(pairs: Pairs, subject: Subject, report: Report) -> None:
+    """One module of sentence-transformers' modules.json: its type is imported, its path joined."""
+    for kind in _texts(pairs, "type"):
+        if "." in kind and kind not in _names("sentence_transformers"):
+            what = f"The module list names {shown(kind)}, which is imported."
+            _imported(what, kind, subject, report)
+    if any("." in kind for kind in _texts(pairs, "type")):
+        for path in _texts(pairs, "path"):
+            if _OUTSIDE.search(path):
+                what = f"A module is taken from {shown(path)}, outside the folder."
+                report.found("CONFIG-PATH", subject, what, detail=shown(path, 200))
+
+
+def _judge_target(key: str, name: str, subject: Subject, report: Report) -> None:
+    module, _, last = name.rpartition(".")
+    standing = judge(module, last).standing if _DOTTED.fullmatch(name) else Standing.UNLISTED
+    if standing is Standing.DANGEROUS:
+        message = f"The configuration's {key} calls {shown(name)}, which can do harm."
+        severity: Severity | None = Severity.CRITICAL
+    elif name in _names("targets"):
+        return
+    else:
+        message = f"The configuration's {key} calls {shown(name)}, which nobody has listed."
+        severity = None
+    report.found("CONFIG-TARGET", subject, message, severity=severity, detail=shown(name, 200))
+
+
+def _judge_constructor(pairs: Pairs, subject: Subject, report: Report) -> None:
+    kinds = set(_texts(pairs, "type"))
+    for place in (value for key, value in pairs if key == "id" and isinstance(value, list)):
+        root = place[0] if place and isinstance(place[0], str) else ""
+        known = root.split(".")[0] in _table()["constructor_roots"]
+        if "constructor" in kinds and not known:
+            name = ".".join(str(part) for part in place)
+            message = f"The configuration makes an object of {shown(name)}, from no known package."
+            report.found("CONFIG-TARGET", subject, message, detail=shown(name, 200))
+
+
+def _imported(message: str, name: str, subject: Subject, report: Report) -> None:
+    report.found("CONFIG-IMPORT", subject, message, detail=shown(name, 200))
+
+
+def _texts(pairs: Pairs, wanted: str) -> Iterable[str]:
+    return [value for key, value in pairs if key == wanted and isinstance(value, str)]
