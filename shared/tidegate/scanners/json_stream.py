@@ -25,6 +25,8 @@ _MAX_PAIRS = 8192
 _KEPT_ITEMS = 8
 _KEPT_TEXT = 4096
 _ENOUGH = 64
+# With more oddities than this, nothing takes the text for one document of JSON.
+_MAX_ODD = 10_000
 
 # Possessive throughout: a token that fails to match must not be tried in other ways.
 _TOKEN = re.compile(
@@ -88,7 +90,7 @@ class _Frame:
 
 
 class JsonReader:
-    """Reads one text, given as UTF-8 in pieces. `irregular` is true where it is no plain JSON."""
+    """Reads one text, given as UTF-8 in pieces."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -96,12 +98,17 @@ class JsonReader:
         self._watched = re.compile(
             b'"(?:' + b"|".join(re.escape(key.encode()) for key in listener.watched) + b')"'
         )
-        self.irregular = False
+        self._odd = 0
+
+    @property
+    def irregular(self) -> bool:
+        """Whether the text is something else than plain JSON."""
+        return self._odd > 0
 
     def read(self, pieces: Iterator[bytes]) -> None:
         """Read to the end. Raises JsonUnreadError for what is too long or nests too deep."""
         window, at, ended = b"", 0, False
-        while True:
+        while self._odd <= _MAX_ODD:
             if at >= len(window):
                 if ended or not (window := next(pieces, b"")):
                     break
@@ -118,7 +125,7 @@ class JsonReader:
                 window, at, ended = self._longer(window, at, pieces)
                 continue
             if found is None:
-                self.irregular = True
+                self._odd += 1
                 # A string without an end takes the rest with it.
                 at = len(window) if window[at : at + 1] == b'"' else at + 1
                 continue
@@ -179,17 +186,17 @@ class JsonReader:
             self._value(1 if _NOT_ZERO.search(raw) else 0)
         elif kind == _WORD:
             if raw not in _WORDS and raw not in _NUMBER_WORDS:
-                self.irregular = True
+                self._odd += 1
                 return
             self._value(_WORDS.get(raw, 1))
         else:
-            self.irregular = True
+            self._odd += 1
 
     def _string(self, raw: bytes) -> None:
         frame = self._frames[-1] if self._frames else None
         if frame is not None and frame.is_object and frame.key is None:
             if b"\n" in raw:
-                self.irregular = True
+                self._odd += 1
             frame.key = self._decoded(raw[: _KEPT_TEXT + 2])
             return
         plain = len(raw) < _LONG and _WORTH_A_LOOK.search(raw) is None
@@ -204,12 +211,12 @@ class JsonReader:
         text = raw.decode("utf-8", errors="replace")
         if "\\" not in text:
             if "\n" in text:
-                self.irregular = True
+                self._odd += 1
             return text[1:-1]
         try:
             return str(json.decoder.scanstring(text, 1, False)[0])  # type: ignore[attr-defined]
         except ValueError:
-            self.irregular = True
+            self._odd += 1
             return text[1:-1]
 
     def _keys(self) -> tuple[str, ...]:
@@ -225,7 +232,7 @@ class JsonReader:
                 frame.items.append(value)
             return
         if (key := frame.key) is None:
-            self.irregular = True
+            self._odd += 1
             return
         frame.key = None
         if len(frame.pairs) >= _KEPT_PAIRS:
@@ -237,7 +244,7 @@ class JsonReader:
 
     def _close(self, is_object: bool) -> None:
         if not self._frames or self._frames[-1].is_object != is_object:
-            self.irregular = True
+            self._odd += 1
             if not any(frame.is_object == is_object for frame in self._frames[-4:]):
                 return
             while self._frames[-1].is_object != is_object:
@@ -253,6 +260,6 @@ class JsonReader:
 
     def _finish(self) -> None:
         if self._frames:
-            self.irregular = True
+            self._odd += 1
         while self._frames:
             self._value_of(self._frames.pop())
