@@ -36,3 +36,32 @@ def saved_model(*parts: bytes, graph: bytes = b"") -> bytes:
     """A SavedModel with one graph; `parts` are further fields of its MetaGraphDef."""
     info = field(1, field(4, "serve"))
     return field(1, 1) + field(2, info + field(2, graph) + b"".join(parts))
+
+
+def split(fields: bytes) -> list[bytes]:
+    """The contents of length-delimited fields, one after another."""
+    contents, at = [], 0
+    while at < len(fields):
+        size, shift = 0, 0
+        while True:
+            at += 1
+            size |= (fields[at] & 0x7F) << shift
+            shift += 7
+            if fields[at] < 0x80:
+                break
+        at += 1
+        contents.append(fields[at : at + size])
+        at += size
+    return contents
+
+
+def function(name: str, *nodes: bytes) -> bytes:
+    """A function with those nodes, as it stands in the library of a TensorFlow graph."""
+    body = b"".join(field(3, node) for node in split(b"".join(nodes)))
+    return field(1, field(1, field(1, name)) + body)
+
+
+def inputs(node: bytes, *names: str) -> bytes:
+    """The same node, with inputs."""
+    (content,) = split(node)
+    return field(1, content + b"".join(field(3, name) for name in names))

@@ -60,6 +60,11 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     ("onnx", "onnx.scanner:OnnxScanner", (Format.ONNX,)),
     ("notebook", "notebook:NotebookScanner", (Format.NOTEBOOK,)),
     ("python", "python_source.scanner:PythonScanner", (Format.PYTHON,)),
+    ("tensorflow", "tensorflow.scanner:TensorFlowScanner", (Format.TENSORFLOW,)),
+    ("tf-checkpoint", "tensorflow.checkpoint:CheckpointScanner", (Format.TF_CHECKPOINT,)),
+    ("tf-records", "tensorflow.records:RecordScanner", (Format.TF_RECORDS,)),
+    ("tflite", "tensorflow.lite:LiteScanner", (Format.TFLITE,)),
+    ("protobuf-text", "protobuf.text_scanner:ProtobufTextScanner", (Format.PROTOBUF_TEXT,)),
     ("text", "text:TextScanner", (Format.TEXT, Format.JSON)),
     (
         "compressed",

@@ -17,6 +17,9 @@ from tidegate.artifact.formats.kinds import TORCH_LEGACY_MAGIC, Format
 _SAFETENSORS_HEADER = 100_000_000
 _LEGACY_BYTES = b"\x8a\x0a" + TORCH_LEGACY_MAGIC.to_bytes(10, "little") + b"."
 
+TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
+"""The last bytes of a table of LevelDB's kind, as which TensorFlow writes a checkpoint's index."""
+
 _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
     (0, b"\x93NUMPY", Format.NUMPY),
     (0, b"\x7fELF", Format.NATIVE),

@@ -7,6 +7,8 @@ from typing import BinaryIO
 from tidegate.artifact.formats import Format
 from tidegate.scanners.protobuf.probe import message_of
 from tidegate.scanners.protobuf.text_probe import text_message_of
+from tidegate.scanners.streams import read_exactly
+from tidegate.scanners.tensorflow.framing import HEADER, begins_record
 
 _FAMILIES = {
     "onnx": Format.ONNX,
@@ -27,9 +29,13 @@ def graph_formats(
     """The formats told so far, and what the structure shows; the position is back at 0."""
     if _TEXTS.intersection(told):
         stream.seek(0)
-        shown = text_message_of(stream, size, name)
+        shown = text_message_of(stream, name)
         stream.seek(0)
         return told if shown is None else (Format.PROTOBUF_TEXT, *told)
+    stream.seek(0)
+    if begins_record(read_exactly(stream, HEADER)):
+        stream.seek(0)
+        return (Format.TF_RECORDS, *(fmt for fmt in told if fmt not in _GUESSES))
     found = message_of(stream, size)
     if found is None:
         return told

@@ -126,10 +126,10 @@ def _is_graph(graph: _Part) -> bool:
 
 
 def _is_meta_graph(root: _Part) -> bool:
-    if any(_is_graph(graph) for graph in root.children(2)):
-        return True
-    if not root.has(1) or not (root.has(2) or root.has(7) or root.has(4)):
-        return False
+    return any(_is_graph(graph) for graph in root.children(2))
+
+
+def _is_meta_graph_without_nodes(root: _Part) -> bool:
     messages = family("tensorflow")
     return root.fits(messages["MetaGraphDef"]) and any(
         info.fits(messages["MetaGraphDef.MetaInfoDef"]) and (info.has(4) or info.has(5))
@@ -138,7 +138,11 @@ def _is_meta_graph(root: _Part) -> bool:
 
 
 def _is_saved_model(root: _Part) -> bool:
-    return any(_is_meta_graph(graph) for graph in root.children(2))
+    return any(
+        _is_meta_graph(graph)
+        or (root.has(1, VARINT) and graph.has(1) and _is_meta_graph_without_nodes(graph))
+        for graph in root.children(2)
+    )
 
 
 def _is_graph_def(root: _Part) -> bool:
@@ -223,6 +227,7 @@ def _is_fingerprint(root: _Part) -> bool:
 
 _WHOLE: tuple[tuple[str, str, Callable[[_Part], bool]], ...] = (
     ("tensorflow", "FingerprintDef", _is_fingerprint),
+    ("tensorflow", "MetaGraphDef", _is_meta_graph_without_nodes),
     ("onnx", "TensorProto", _is_tensor),
     ("onnx", "SequenceProto", _is_sequence),
     ("onnx", "OptionalProto", _is_optional),
@@ -244,4 +249,13 @@ def message_of(stream: BinaryIO, size: int) -> tuple[str, str] | None:
             stream.seek(0)
             return name, message
     stream.seek(0)
+    return None
+
+
+def fits_whole(stream: BinaryIO, size: int, name: str, messages: tuple[str, ...]) -> str | None:
+    """The first of those messages whose fields all are there and no other; None for none."""
+    root = _Part(Source(stream, size), 0, size)
+    for message in messages if root.fields else ():
+        if root.fits(family(name)[message]):
+            return message
     return None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from tidegate.scanners.streams import read_exactly
-
 _HEAD = 256 << 10
 _STARTS = r"(?:^|[{};,\n]|\")[ \t]*"
 _TELLING: tuple[tuple[str, str, str], ...] = (
@@ -30,19 +28,22 @@ _PATTERNS = tuple(
     (family, message, re.compile(_STARTS + f"(?:{pattern})", re.MULTILINE))
     for family, message, pattern in _TELLING
 )
-_COMMENT = re.compile(r"#[^\n]*")
-_NODE = re.compile(r"\b(?:op|name|signature)\s*:?\s*[\"'{<]")
+_COMMENT = re.compile(rb"#[^\n]*")
+_NODE = re.compile(r"\b(?:op|name|signature|attr|input|device)\s*:?\s*[\"'{<]")
+_SUFFIXES = (".pbtxt", ".prototxt", ".onnxtxt", ".pb", ".textproto", ".txtpb")
+_ALL = 64 << 20
+_LONGEST_LINE = 1 << 20
 
 
-def text_message_of(stream: BinaryIO, size: int, name: str) -> tuple[str, str] | None:
+def text_message_of(stream: BinaryIO, name: str) -> tuple[str, str] | None:
     """The family and the message, or None. The name only adds a reading."""
     base = name.replace("\\", "/").rsplit("/", 1)[-1].lower()
     if base == "config.pbtxt":
         return "triton", "ModelConfig"
-    text = read_exactly(stream, min(size, _HEAD)).decode("utf-8", "replace")
+    is_named = base.endswith(_SUFFIXES)
+    text = _significant(stream, _ALL if is_named else _HEAD)
     if not re.search(r"[:{<]", text):
         return None
-    text = _COMMENT.sub("", text)
     for family, message, pattern in _PATTERNS:
         if not pattern.search(text):
             continue
@@ -51,13 +52,33 @@ def text_message_of(stream: BinaryIO, size: int, name: str) -> tuple[str, str] |
             return family, message
         if message == "GraphDef" and not _NODE.search(text):
             continue
-        if braced and (base.endswith((".pbtxt", ".prototxt", ".onnxtxt")) or _looks_proto(text)):
+        if braced and (is_named or _looks_proto(text)):
             return family, message
     return None
 
 
+def _without_comments(text: bytes) -> bytes:
+    lines = _COMMENT.sub(b"", text).splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.isspace())
+
+
+def _significant(stream: BinaryIO, limit: int) -> str:
+    """The first `limit` bytes of the text that are no comment."""
+    parts, kept, rest = [], 0, b""
+    while kept < limit and (data := stream.read(_HEAD)):
+        head, newline, rest = (rest + data).rpartition(b"\n")
+        if rest.lstrip().startswith(b"#"):
+            rest = b"#"
+        elif len(rest) > _LONGEST_LINE:
+            head, newline, rest = head + newline + rest, b"", b""
+        parts.append(_without_comments(head + newline))
+        kept += len(parts[-1])
+    parts.append(_without_comments(rest))
+    return b"".join(parts)[: limit + _HEAD].decode("utf-8", "replace")
+
+
 _BRACKETS = frozenset({"}", ">", "]", "{", "},", "};", "[", "],"})
-_FIELD = re.compile(r"^\s*[A-Za-z_]\w*\s*(?::\s*(?:[\"'\[]|-?[\d.]|[A-Za-z_]\w*\s*$)|:?\s*[{<])")
+_FIELD = re.compile(r"^\s*[A-Za-z_]\w*\s*(?::\s*(?:[\"'\[]|-?[\d.]|[A-Za-z_]\w*\s*$)|:?\s*[{<\[])")
 
 
 def _looks_proto(text: str) -> bool:

@@ -114,6 +114,13 @@ class Judge(ABC):
             self.rule, self.subject, f"The {self.what} {reason}.", offset=offset, detail=reason
         )
 
+    def oversized(self, field: Field, blob: Blob) -> None:
+        """A text or byte string that was to be kept is too long for that."""
+        self.too_much(f"has a {field.path} of {blob.size} bytes")
+
+    def finish(self) -> None:  # noqa: B027 - few need it
+        """Judge what needed the whole message."""
+
     def too_much(self, reason: str) -> None:
         """A bound of this reader was reached."""
         self.report.unread(self.subject, f"the {self.what} {reason}")

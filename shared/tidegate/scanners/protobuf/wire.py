@@ -175,7 +175,7 @@ class _Walk:
     def _keep(self, frame: Frame, field: Field, at: int, size: int) -> None:
         values = frame.values.setdefault(field.name, [])
         if size > MAX_VALUE:
-            self._judge.too_much(f"has a {field.path} of {size} bytes")
+            self._judge.oversized(field, Blob(at, size))
             return
         if not field.packs:
             values.append(self._source.bytes_at(at, size))
