@@ -6,10 +6,12 @@ through MLflow's own repositories into a private temporary folder, which is gone
 
 from __future__ import annotations
 
+import os
 import posixpath
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -19,8 +21,21 @@ from tidegate.errors import ArtifactMissingError, ArtifactUnreadableError
 from tidegate_mlflow import host
 
 
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """Where a version's bytes can be read; `lasting` where they lie there to stay."""
+
+    path: Path
+    lasting: bool
+
+    @property
+    def place(self) -> str | None:
+        """The path, for the record, if it means anything tomorrow."""
+        return os.path.abspath(self.path) if self.lasting else None  # noqa: PTH100 - as it is
+
+
 @contextmanager
-def on_disk(uri: str) -> Iterator[Path]:
+def on_disk(uri: str) -> Iterator[OnDisk]:
     """The folder (or file) that a storage location stands for.
 
     Raises:
@@ -43,7 +58,7 @@ def on_disk(uri: str) -> Iterator[Path]:
             f"the model's location {uri!r} can't be resolved: {error}"
         ) from error
     if local is not None:
-        yield Path(local)
+        yield OnDisk(Path(local), lasting=True)
         return
     with tempfile.TemporaryDirectory(prefix="tidegate-") as folder:
         try:
@@ -55,7 +70,7 @@ def on_disk(uri: str) -> Iterator[Path]:
                 f"the model at {uri!r} can't be downloaded for its scan: {error}",
                 remedy="check that the server may read the artifact store",
             ) from error
-        yield Path(downloaded)
+        yield OnDisk(Path(downloaded), lasting=False)
 
 
 def _refuse_climbing(path: str, uri: str) -> None:

@@ -147,16 +147,22 @@ class _GatedMethods(_Store):
         """Scan one version and end its registration. None where its bytes can't be read."""
         try:
             with artifacts.on_disk(row.location) as model:
-                manifest, evidence = self.gate.gather(model)
+                manifest, evidence = self.gate.gather(model.path)
                 _refuse_unfinished(row, manifest)
-                document = bom.bill_of_materials(row, manifest, model)
+                document = bom.bill_of_materials(row, manifest, model.path)
+                place = model.place
         except ArtifactError as error:
             self._end_unreadable(row, error)
             return None
-        return self._end_decided(row, manifest, evidence, document)
+        return self._end_decided(row, manifest, evidence, document, place)
 
     def _end_decided(
-        self, row: VersionRow, manifest: Manifest, evidence: Evidence, document: str | None
+        self,
+        row: VersionRow,
+        manifest: Manifest,
+        evidence: Evidence,
+        document: str | None,
+        place: str | None,
     ) -> Decision:
         """The decision, the SBOM and the row's status, together where they share a database."""
         with self.ManagedSessionMaker(read_only=False) as session:
@@ -168,6 +174,7 @@ class _GatedMethods(_Store):
                 evidence,
                 subject=row.subject,
                 actor=host.acting_user(),
+                place=place,
                 connection=connection,
             )
             ledger = self.gate.ledger
@@ -317,7 +324,7 @@ class _GatedMethods(_Store):
             )
         with artifacts.on_disk(row.location) as model:
             return self.gate.standing(
-                model,
+                model.path,
                 action,
                 subject=row.subject,
                 actor=host.acting_user(),

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tidegate.artifact import HashMemory, LocalSource, Manifest, read_manifest
-from tidegate.errors import ArtifactError, RecordNotFoundError, TidegateError, UsageError
+from tidegate.errors import RecordNotFoundError, UsageError
 from tidegate.policy import (
     Action,
     Decision,
@@ -32,31 +32,18 @@ from tidegate.policy import (
     ReviewVerdict,
     Waiver,
     decide,
-    profile,
+    resolve_policy,
 )
 from tidegate.policy.decide import UNREAD
 from tidegate.scanners.engine import ScanEngine
 from tidegate.scanners.evidence import Evidence, finding_fingerprint, unread_fingerprint
-from tidegate.scanners.interface import Limits
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from tidegate.artifact.manifest import PendingManifest
     from tidegate.ledger import Held, Ledger, Registration
 
 _SCAN_MEANWHILE_FROM = 32 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """What came of looking at one artifact without a ledger. Either `error` is set, or all else."""
-
-    path: str
-    manifest: Manifest | None = None
-    evidence: Evidence | None = None
-    decision: Decision | None = None
-    error: TidegateError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,57 +57,6 @@ class Dossier:
     reviews: tuple[Review, ...]
     waivers: tuple[Waiver, ...]
     registrations: tuple[Registration, ...]
-
-
-def resolve_policy(policy: str | Path | Policy | None) -> Policy:
-    """A policy from a value, a built-in profile's name, a file, or None for `standard`."""
-    if isinstance(policy, Policy):
-        return policy
-    if policy is None:
-        return profile("standard")
-    from tidegate.policy.profiles import PROFILES
-
-    if isinstance(policy, str) and policy in PROFILES:
-        return PROFILES[policy]
-    from tidegate.policy.schema import load_policy
-
-    return load_policy(policy)
-
-
-def examine(
-    path: str | os.PathLike[str],
-    policy: Policy,
-    *,
-    action: Action = Action.REGISTER,
-    engine: ScanEngine | None = None,
-    limits: Limits | None = None,
-    hashing: PendingManifest | None = None,
-) -> Examination:
-    """Hash, scan and decide, with nothing read from or written to a ledger. Does not raise for
-    the artifact: its error is in the result.
-
-    `hashing` is the hashing of that path, where it was begun already.
-    """
-    own = engine or ScanEngine(limits)
-    shown = os.fspath(path)
-    try:
-        source = hashing.source if hashing else LocalSource(path)
-        pending = own.begin(source)
-        try:
-            manifest = hashing.result() if hashing else read_manifest(source)
-        except BaseException:
-            pending.cancel()
-            raise
-        evidence = pending.evidence(manifest)
-        decision = decide(
-            policy, action, evidence, digest=manifest.digest, subject=shown, now=datetime.now(UTC)
-        )
-        return Examination(shown, manifest, evidence, decision)
-    except ArtifactError as error:
-        return Examination(shown, error=error)
-    finally:
-        if engine is None:
-            own.close()
 
 
 class Gate:
@@ -207,7 +143,8 @@ class Gate:
             OperatorError: the ledger can't be read or written.
         """
         manifest, evidence = self.gather(path)
-        return self.settle(action, manifest, evidence, subject=subject, actor=actor)
+        place = os.path.abspath(path)  # noqa: PTH100 - no link is resolved
+        return self.settle(action, manifest, evidence, subject=subject, actor=actor, place=place)
 
     def gather(self, path: str | os.PathLike[str]) -> tuple[Manifest, Evidence]:
         """The artifact's manifest, and its evidence from the ledger or from a scan.
@@ -245,15 +182,21 @@ class Gate:
         *,
         subject: str = "",
         actor: str | None = None,
+        place: str | None = None,
         connection: Connection | None = None,
     ) -> Decision:
-        """Decide on what was gathered, and record it, in the caller's transaction if given one."""
+        """Decide on what was gathered, and record it, in the caller's transaction if given one.
+
+        `place` is the absolute path where the bytes lie to stay; a later `tidegate rescan` looks
+        for them there.
+        """
         decision = self._decide(action, manifest.digest, evidence, subject, actor)
         return self.ledger.record(
             decision,
             policy=self.policy,
             manifest=manifest,
             evidence=evidence,
+            place=place,
             connection=connection,
         )
 

@@ -73,6 +73,7 @@ def record(
     subject: str = "fraud/3",
     action: Action = Action.REGISTER,
     now: datetime = NOW,
+    place: str | None = None,
     connection: sqlalchemy.Connection | None = None,
 ) -> Decision:
     """Record a decision about `a_manifest(name)` with all that it stands on."""
@@ -83,6 +84,7 @@ def record(
         policy=POLICY,
         manifest=manifest,
         evidence=evidence,
+        place=place,
         connection=connection,
     )
 

@@ -15,7 +15,8 @@ from tidegate.errors import (
     RecordNotFoundError,
     UsageError,
 )
-from tidegate.gate import Gate, examine
+from tidegate.examine import examine
+from tidegate.gate import Gate
 from tidegate.ledger import Ledger
 from tidegate.policy import Action, Outcome, profile
 

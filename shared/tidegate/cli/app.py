@@ -11,6 +11,7 @@ from tidegate import __version__
 # In the order in which `tidegate --help` shows them.
 _COMMANDS = {
     "scan": "scan",
+    "rescan": "rescan",
     "verify": "verify",
     "convert": "convert",
     "review": "review",

@@ -39,7 +39,7 @@ def show(which: str | None, form: str) -> None:
     Without an argument: the one that $TIDEGATE_POLICY names, or else the profile "standard".
     What is printed as YAML is itself a valid policy file, to begin your own with.
     """
-    from tidegate.gate import resolve_policy
+    from tidegate.policy import resolve_policy
     from tidegate.settings import read_settings
 
     policy = resolve_policy(which or read_settings().policy)

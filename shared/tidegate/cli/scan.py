@@ -75,7 +75,8 @@ def _examined(paths: tuple[str, ...], action: Action, policy: str | None) -> Sca
     """Without a ledger: nothing is read from one or kept in one."""
     from tidegate.cli import early
     from tidegate.errors import OperatorError
-    from tidegate.gate import examine, resolve_policy
+    from tidegate.examine import examine
+    from tidegate.policy import resolve_policy
     from tidegate.reports import ArtifactReport
     from tidegate.scanners.engine import ScanEngine
 
@@ -118,7 +119,12 @@ def _recorded(
                 try:
                     manifest, evidence = gate.gather(path)
                     decision = gate.settle(
-                        action, manifest, evidence, subject=subject or path, actor=actor
+                        action,
+                        manifest,
+                        evidence,
+                        subject=subject or path,
+                        actor=actor,
+                        place=os.path.abspath(path),  # noqa: PTH100 - no link is resolved
                     )
                 except ArtifactError as error:
                     entries.append(ArtifactReport.of(path, error=error))

@@ -13,6 +13,8 @@ migration that touches these triggers therefore makes them anew from here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from sqlalchemy import Connection, text
 
 from tidegate.ledger.schema import KEYS, metadata
@@ -30,20 +32,20 @@ END
 _TRIGGER_TYPE = 2 | 16 | 8 | 32
 
 
-def install(connection: Connection) -> None:
-    """Make the function and triggers for all tables, which must exist."""
+def install(connection: Connection, tables: Sequence[str]) -> None:
+    """Make the function, and the triggers for these tables, which must exist."""
     if connection.dialect.name == "sqlite":
-        for statement in sqlite_triggers().values():
+        for statement in sqlite_triggers(tables).values():
             connection.exec_driver_sql(statement)
         return
-    for statement in postgresql_statements():
+    for statement in postgresql_statements(tables):
         connection.execute(text(statement))
 
 
-def sqlite_triggers() -> dict[str, str]:
+def sqlite_triggers(tables: Iterable[str]) -> dict[str, str]:
     """The statement of each trigger by its name, as SQLite keeps it word for word."""
     triggers = {}
-    for table in KEYS:
+    for table in tables:
         for event in ("UPDATE", "DELETE"):
             name = f"{table}_no_{event.lower()}"
             triggers[name] = (
@@ -78,7 +80,7 @@ def _same_row(table: str) -> str:
     )
 
 
-def postgresql_statements() -> list[str]:
+def postgresql_statements(tables: Sequence[str]) -> list[str]:
     """The statements that make the function and triggers, for the connection's schema."""
     function = (
         f"CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql "
@@ -87,9 +89,9 @@ def postgresql_statements() -> list[str]:
     triggers = [
         f"CREATE TRIGGER {_TRIGGER} BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}()"
-        for table in KEYS
+        for table in tables
     ]
-    always = [f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {_TRIGGER}" for table in KEYS]
+    always = [f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {_TRIGGER}" for table in tables]
     return [function, *triggers, *always]
 
 
@@ -100,7 +102,7 @@ def weakened(connection: Connection) -> tuple[str, ...]:
             "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
         )
         standing = {row.name: row.sql for row in rows}
-        expected = sqlite_triggers()
+        expected = sqlite_triggers(KEYS)
         return tuple(
             table
             for table in KEYS

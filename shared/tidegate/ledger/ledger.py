@@ -113,12 +113,14 @@ class Ledger(Reader):
         policy: Policy,
         manifest: Manifest | None,
         evidence: Evidence | None,
+        place: str | None = None,
         connection: Connection | None = None,
     ) -> Decision:
         """Write a decision with the manifest, evidence and policy that it stands on.
 
         What is on record already is left as it is. `manifest` and `evidence` may be None where
-        they are on record, or where the decision is that there are none.
+        they are on record, or where the decision is that there are none. `place` is where the
+        bytes lie.
 
         Returns:
             The decision with its id.
@@ -130,6 +132,13 @@ class Ledger(Reader):
             number = writes.put_decision(
                 open_connection, decision, policy=policy, manifest=manifest, evidence=evidence
             )
+            if place is not None:
+                row = {
+                    "digest": decision.digest,
+                    "location": checked_text(place, "place", required=True),
+                    "created_at": stored_time(decision.decided_at, "time of the decision"),
+                }
+                writes.put_place(open_connection, row)
         return replace(decision, id=number)
 
     def add_waiver(

@@ -113,6 +113,29 @@ class Reader:
         )
         return tuple(str(row["subject"]) for row in self._all(query))
 
+    def places_of(self, digest: str) -> tuple[str, ...]:
+        """Every path at which the bytes were found, the one found last first.
+
+        Hints only: whoever goes there must look at the digest of what lies there now.
+        """
+        table = schema.place
+        query = select(table).where(table.c.digest == checked_text(digest, "digest"))
+        return tuple(str(row["location"]) for row in self._all(query.order_by(table.c.id.desc())))
+
+    def passing(self) -> tuple[str, ...]:
+        """The digests that pass by the newest decision about them and one of their subjects."""
+        decided = schema.decision
+        newest = (
+            select(func.max(decided.c.id)).group_by(decided.c.digest, decided.c.subject)
+        ).scalar_subquery()
+        query = (
+            select(decided.c.digest)
+            .where(decided.c.id.in_(newest), decided.c.outcome == Outcome.ALLOW.value)
+            .group_by(decided.c.digest)
+            .order_by(func.max(decided.c.id))
+        )
+        return tuple(str(row["digest"]) for row in self._all(query))
+
     def held(self, *, limit: int = 100) -> tuple[Held, ...]:
         """What is not allowed by the newest decision about it and its subject, newest first."""
         decided, reviewed = schema.decision, schema.review

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "tidegate_alembic_version"
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every migration in order, so that Alembic can stay unloaded; a test holds it to the folder."""
 HEAD = REVISIONS[-1]
 
@@ -160,6 +160,19 @@ registration = Table(
     sqlite_autoincrement=True,
 )
 
+# A place may be a long path, for which a B-tree on PostgreSQL has no room: its hash is the key.
+place = Table(
+    "tidegate_place",
+    metadata,
+    *_id("tidegate_place"),
+    _text("digest"),
+    _text("location"),
+    _text("location_hash"),
+    _text("created_at"),
+    UniqueConstraint("digest", "location_hash", name="tidegate_place_once"),
+    sqlite_autoincrement=True,
+)
+
 KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     artifact.name: (("digest",),),
     evidence.name: (("id",),),
@@ -169,5 +182,6 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     waiver.name: (("id",),),
     sbom.name: (("id",),),
     registration.name: (("id",), ("store", "name", "version", "created_ms")),
+    place.name: (("id",), ("digest", "location_hash")),
 }
 """Every table with every key by which a row could be replaced."""

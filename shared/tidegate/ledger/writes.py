@@ -7,6 +7,7 @@ hold what its key says stops the writer. Nothing is ever updated.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +105,12 @@ def put_registration(connection: Connection, row: dict[str, Any]) -> RowMapping:
             f"source or decision (registration {found.id})"
         )
     return standing
+
+
+def put_place(connection: Connection, row: dict[str, Any]) -> None:
+    """Write where bytes lie, unless it is on record."""
+    row = {**row, "location_hash": hashlib.sha256(row["location"].encode()).hexdigest()}
+    connection.execute(_insert_or_leave(connection, schema.place).values(row))
 
 
 def insert_numbered(connection: Connection, table: Table, row: dict[str, Any]) -> int:

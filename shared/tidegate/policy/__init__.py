@@ -21,7 +21,7 @@ from tidegate.policy.model import (
     ReviewVerdict,
     Waiver,
 )
-from tidegate.policy.profiles import profile
+from tidegate.policy.profiles import profile, resolve_policy
 
 if TYPE_CHECKING:
     from tidegate.policy.schema import load_policy, parse_policy
@@ -40,6 +40,7 @@ __all__ = [
     "load_policy",
     "parse_policy",
     "profile",
+    "resolve_policy",
 ]
 
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from tidegate.errors import PolicyError
 from tidegate.policy.model import Mode, Policy
@@ -50,3 +51,16 @@ def profile(name: str) -> Policy:
         raise PolicyError(
             f"there is no policy profile {name!r}", remedy=f"take one of {', '.join(PROFILES)}"
         ) from None
+
+
+def resolve_policy(policy: str | Path | Policy | None) -> Policy:
+    """A policy from a value, a built-in profile's name, a file, or None for `standard`."""
+    if isinstance(policy, Policy):
+        return policy
+    if policy is None:
+        return profile("standard")
+    if isinstance(policy, str) and policy in PROFILES:
+        return PROFILES[policy]
+    from tidegate.policy.schema import load_policy
+
+    return load_policy(policy)

@@ -18,7 +18,7 @@ from tidegate.policy import ReviewVerdict
 @pytest.fixture
 def full(ledger: Ledger, database_url: str) -> str:
     """The URL of a ledger with a row in every table."""
-    decision = record(ledger)
+    decision = record(ledger, place="/models/fraud")
     digest = decision.digest
     ledger.add_review(
         digest=digest,

@@ -20,7 +20,7 @@ from samples.databases import POSTGRESQL_DRIVERS, server_url, why_no_postgresql
 from samples.ledger_records import execute, record
 
 from tidegate.errors import LedgerUnavailableError
-from tidegate.ledger import Ledger, connect
+from tidegate.ledger import Ledger, append_only, connect, schema, upgrade
 from tidegate.ledger.schema import HEAD, REVISIONS, VERSION_TABLE, metadata
 
 SECRET = "hunter2%40/secret"
@@ -337,3 +337,32 @@ def run(code: str) -> str:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
+
+
+def test_a_ledger_of_the_first_schema_is_brought_forward_with_all_that_is_in_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(upgrade, "HEAD", "0001")
+        older.setattr(upgrade, "_run_migrations", lambda connection: _migrate(connection, "0001"))
+        older.setattr(
+            append_only, "KEYS", {k: v for k, v in schema.KEYS.items() if k != schema.place.name}
+        )
+        with Ledger.open(database_url) as ledger:
+            decision = record(ledger)
+    with pytest.raises(LedgerUnavailableError, match="older schema 0001"):
+        Ledger.open(database_url, migrate=False)
+    with Ledger.open(database_url) as ledger:
+        assert ledger.schema_revision() == HEAD
+        assert ledger.decision(decision.id or 0) == decision
+        assert ledger.places_of(decision.digest) == ()
+
+
+def _migrate(connection: sqlalchemy.Connection, to: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "tidegate.ledger:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)

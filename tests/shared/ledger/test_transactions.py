@@ -160,7 +160,7 @@ def test_a_row_that_a_strange_trigger_swallows_is_not_taken_for_recorded(
 def test_a_schema_is_made_whole_or_not_at_all(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(connection: sqlalchemy.Connection) -> None:
+    def fail(connection: sqlalchemy.Connection, tables: object) -> None:
         connection.exec_driver_sql("SELECT broken")
 
     with monkeypatch.context() as patch:

@@ -12,6 +12,16 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_TABLES = (
+    "tidegate_artifact",
+    "tidegate_evidence",
+    "tidegate_policy",
+    "tidegate_decision",
+    "tidegate_review",
+    "tidegate_waiver",
+    "tidegate_sbom",
+    "tidegate_registration",
+)
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -32,7 +42,7 @@ def upgrade() -> None:
     _decision_table()
     _people_tables()
     _sbom_and_registration_tables()
-    append_only.install(op.get_bind())
+    append_only.install(op.get_bind(), _TABLES)
 
 
 def downgrade() -> None:

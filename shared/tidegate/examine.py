@@ -1,0 +1,68 @@
+"""One look at an artifact without a ledger: hash, scan and decide, and keep nothing.
+
+Always holds: what can't be read is an error in the result, never a decision that allows.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tidegate.artifact import LocalSource, Manifest, read_manifest
+from tidegate.errors import ArtifactError, TidegateError
+from tidegate.policy import Action, Decision, Policy, decide
+from tidegate.scanners.engine import ScanEngine
+from tidegate.scanners.evidence import Evidence
+from tidegate.scanners.interface import Limits
+
+if TYPE_CHECKING:
+    from tidegate.artifact.manifest import PendingManifest
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What came of looking at one artifact without a ledger. Either `error` is set, or all else."""
+
+    path: str
+    manifest: Manifest | None = None
+    evidence: Evidence | None = None
+    decision: Decision | None = None
+    error: TidegateError | None = None
+
+
+def examine(
+    path: str | os.PathLike[str],
+    policy: Policy,
+    *,
+    action: Action = Action.REGISTER,
+    engine: ScanEngine | None = None,
+    limits: Limits | None = None,
+    hashing: PendingManifest | None = None,
+) -> Examination:
+    """Hash, scan and decide, with nothing read from or written to a ledger. Does not raise for
+    the artifact: its error is in the result.
+
+    `hashing` is the hashing of that path, where it was begun already.
+    """
+    own = engine or ScanEngine(limits)
+    shown = os.fspath(path)
+    try:
+        source = hashing.source if hashing else LocalSource(path)
+        pending = own.begin(source)
+        try:
+            manifest = hashing.result() if hashing else read_manifest(source)
+        except BaseException:
+            pending.cancel()
+            raise
+        evidence = pending.evidence(manifest)
+        decision = decide(
+            policy, action, evidence, digest=manifest.digest, subject=shown, now=datetime.now(UTC)
+        )
+        return Examination(shown, manifest, evidence, decision)
+    except ArtifactError as error:
+        return Examination(shown, error=error)
+    finally:
+        if engine is None:
+            own.close()
