@@ -32,25 +32,8 @@ def detect_formats(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]
     if size == 0:
         return (Format.EMPTY,)
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
-<<<<<<< HEAD
     head, tail = _ends(stream, size)
     told = _binary(stream, size, head, tail)
-=======
-    head = read_at(stream, 0, min(size, _HEAD))
-    tail = head if size <= _HEAD else read_at(stream, max(0, size - _TAIL), _TAIL)
-    told = [*by_head(head, size)]
-    if tail.endswith(TABLE_MAGIC):
-        told.append(Format.TF_CHECKPOINT)
-    # The last member of such an archive may be a zip archive: its reader hands that on.
-    if not _ACCOUNTED.intersection(told) or ends_as_archive(tail):
-        told.extend(by_tail(stream, size, head, tail))
-    kinds = [fmt for fmt in told if fmt in ZIP_FORMATS and fmt is not Format.ZIP]
-    if kinds:
-        # An archive's own kind says more than that it is an archive, and has the same reader.
-        at = min(told.index(Format.ZIP), told.index(kinds[0]))
-        told = [fmt for fmt in told if fmt not in ZIP_FORMATS]
-        told.insert(at, kinds[0])
->>>>>>> 38bd062 (Judge TensorFlow's graphs by their operators, and hold checkpoints to their index)
     if (
         not told
         and is_text(head, whole=size <= _HEAD)
@@ -78,6 +61,8 @@ def _ends(stream: BinaryIO, size: int) -> tuple[bytes, bytes]:
 
 def _binary(stream: BinaryIO, size: int, head: bytes, tail: bytes) -> list[Format]:
     told = [*by_head(head, size)]
+    if tail.endswith(TABLE_MAGIC):
+        told.append(Format.TF_CHECKPOINT)
     # The last member of such an archive may be a zip archive: its reader hands that on.
     if not _ACCOUNTED.intersection(told) or ends_as_archive(tail):
         told.extend(by_tail(stream, size, head, tail))
