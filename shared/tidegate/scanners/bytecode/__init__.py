@@ -14,7 +14,12 @@ from __future__ import annotations
 
 from tidegate.scanners.bytecode.decoding import UnreadableCodeError, decode
 from tidegate.scanners.bytecode.facts import CodeFacts, Concern
-from tidegate.scanners.bytecode.judging import concerns, is_model_library, module_concern
+from tidegate.scanners.bytecode.judging import (
+    concerns,
+    is_model_library,
+    is_telling_attribute,
+    module_concern,
+)
 
 __all__ = [
     "CodeFacts",
@@ -23,5 +28,6 @@ __all__ = [
     "concerns",
     "decode",
     "is_model_library",
+    "is_telling_attribute",
     "module_concern",
 ]

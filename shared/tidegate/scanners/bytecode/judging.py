@@ -59,6 +59,11 @@ def module_concern(module: str) -> Concern | None:
     return None
 
 
+def is_telling_attribute(name: str) -> bool:
+    """True for an attribute that code of models has no use for."""
+    return name in _lists().attributes
+
+
 def is_model_library(module: str) -> bool:
     """True for the packages whose functions the code of honest models calls."""
     return module.split(".", 1)[0] in _lists().model_libraries

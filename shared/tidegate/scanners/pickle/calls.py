@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tidegate.scanners.callables import Standing, Use, judge
-from tidegate.scanners.pickle import code_objects, running_code
-from tidegate.scanners.pickle.objects import PARTIAL, kind_of, note_state
+from tidegate.scanners.pickle import code_objects, honest_calls, running_code
+from tidegate.scanners.pickle.objects import kind_of, note_state
 from tidegate.scanners.pickle.opcodes import Number, Text
 from tidegate.scanners.pickle.source import Break
 from tidegate.scanners.pickle.trace import Trace, is_torch_file
@@ -41,12 +41,12 @@ def call(trace: Trace, callee: Value, args: Value, offset: int, use: Use = Use.C
         fetched = _allowed_attribute(trace, callee, args, offset)
         if fetched is not None:
             return fetched
-        if _is_harmless_partial(callee, args) or (
-            callee.path == _TORCH_STORAGE and _is_read_torch_file(trace, args)
-        ):
+        if callee.path == _TORCH_STORAGE and _is_read_torch_file(trace, args):
             trace.excuse(callee)
             return new_call(callee, args, offset)
         rebuilt = code_objects.rebuilt(trace, callee, args, offset)
+        if rebuilt is None:
+            rebuilt = honest_calls.excused(trace, callee, args, offset)
         if rebuilt is not None:
             return rebuilt
         trace.use(callee, use, args, offset)
@@ -99,6 +99,8 @@ def _use_arguments(trace: Trace, callee: Global, args: Value, offset: int) -> No
     elif judgement.gives is not None:
         running_code.note_given(trace, callee, tuple_args(args) or [], offset)
         for value in _known_arguments(trace, callee, args, offset):
+            if honest_calls.is_callable_value(value):
+                _note_hidden(trace, value, Items("tuple"), offset)
             if isinstance(value, Global):
                 trace.use(value, judgement.gives, args, offset, by=callee)
     elif judgement.standing is Standing.DANGEROUS and judgement.reach == "indirect":
@@ -247,18 +249,6 @@ def _is_of_class(value: Call) -> bool:
     if value.made:
         return True
     return isinstance(value.callee, Global) and value.callee.path == "copyreg._reconstructor"
-
-
-def _is_harmless_partial(callee: Global, args: Value) -> bool:
-    """functools.partial of a function of an allow-list; like a bound method, it calls nothing."""
-    values = tuple_args(args)
-    return (
-        callee.path == PARTIAL
-        and values is not None
-        and len(values) == 1
-        and isinstance(values[0], Global)
-        and values[0].judgement.standing is Standing.ALLOWED
-    )
 
 
 def _attribute(trace: Trace, owner: Value, name: Value, offset: int) -> Global | None:

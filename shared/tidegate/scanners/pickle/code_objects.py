@@ -15,7 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tidegate.scanners.bytecode import module_concern
+from tidegate.scanners.bytecode import (
+    is_model_library,
+    is_telling_attribute,
+    module_concern,
+)
 from tidegate.scanners.callables import Standing, Use, is_known_module, judge
 from tidegate.scanners.pickle.code_facts import ARGUMENTS, facts_of
 from tidegate.scanners.pickle.opcodes import Text
@@ -198,7 +202,7 @@ def _submodule(trace: Trace, _callee: Global, values: list[Value], offset: int) 
     return Module(name)
 
 
-def _descriptor(_trace: Trace, callee: Global, values: list[Value], _offset: int) -> Value:
+def _descriptor(trace: Trace, callee: Global, values: list[Value], _offset: int) -> Value:
     """property, classmethod, staticmethod, MethodType, around a function of the pickle's own."""
     functions = [value for value in values if is_function(value)]
     others = [
@@ -207,19 +211,28 @@ def _descriptor(_trace: Trace, callee: Global, values: list[Value], _offset: int
         if not is_function(value) and not (value is None or isinstance(value, str | Text))
     ]
     if callee.path == "types.MethodType":
-        bound = bool(values) and (is_function(values[0]) or _is_listed_method(values))
+        bound = bool(values) and (is_function(values[0]) or _is_listed_method(trace, values))
         return None if bound else Unknown("another's method")
     return None if functions and not others else Unknown("another's function")
 
 
-def _is_listed_method(values: list[Value]) -> bool:
-    """A function of an allow-list bound to an object; scipy's distributions keep such."""
+def _is_listed_method(trace: Trace, values: list[Value]) -> bool:
+    """A method of a model library bound to an object; scipy's distributions keep such."""
     function, owner = values[0], values[1] if len(values) == 2 else None
-    return (
-        isinstance(function, Global)
-        and function.judgement.standing is Standing.ALLOWED
-        and isinstance(owner, Call)
+    if not isinstance(function, Global) or not isinstance(owner, Call):
+        return False
+    if function.judgement.standing is Standing.ALLOWED:
+        return True
+    kind, _, method = function.name.rpartition(".")
+    plain = kind.isidentifier() and not method.startswith("__") and not is_telling_attribute(method)
+    known = function.judgement.standing is Standing.UNLISTED and is_model_library(function.module)
+    of_known = isinstance(owner.callee, Global) and (
+        owner.callee.judgement.standing is Standing.ALLOWED
     )
+    if not (plain and known and of_known and kind[:1].lstrip("_").isupper()):
+        return False
+    trace.excuse(function)
+    return True
 
 
 def _generic(trace: Trace, callee: Global, values: list[Value], _offset: int) -> Value:

@@ -14,7 +14,7 @@ import re
 
 from tidegate.scanners.pickle.objects import kind_of
 from tidegate.scanners.pickle.trace import Trace
-from tidegate.scanners.pickle.values import Call, Global, Items, Value, tuple_args
+from tidegate.scanners.pickle.values import KEPT_MEMBERS, Call, Global, Items, Value, tuple_args
 
 _TYPE_CODE = re.compile(r"[<>=|]?([biufcmMOSUV])(\d{1,18})")
 _OF_OBJECTS = 1 | 2
@@ -81,10 +81,49 @@ def _consistent(dtype: Call) -> bool | None:
     if inner is None or not isinstance(flags, int):
         return None
     found = [_holds_objects(one) for one in inner]
-    if None in found:
+    if None in found or not _fit(dtype, state.kept):
         return None
     objects = kind == "O" or any(found)
     return objects if flags & _OF_OBJECTS == (_OF_OBJECTS if objects else 0) else None
+
+
+def _fit(dtype: Call, state: list[Value]) -> bool:
+    """Whether the fields lie inside an item: numpy reads where a field says, wherever that is."""
+    size, fields = _size(dtype), state[4]
+    if size is None or size < 0:
+        return False
+    if not isinstance(fields, Items):
+        return True
+    if fields.count > KEPT_MEMBERS:
+        return False
+    for field in fields.kept[1::2]:
+        values = tuple_args(field)
+        inner = _size(values[0]) if values else None
+        offset = values[1] if values and len(values) > 1 else None
+        if inner is None or type(offset) is not int or not 0 <= offset <= size - inner:
+            return False
+    return True
+
+
+def _size(dtype: Value) -> int | None:
+    """How many bytes an item takes; None where that can't be known."""
+    if not isinstance(dtype, Call) or not _is_data_type(dtype):
+        return None
+    args = tuple_args(dtype.args)
+    code = args[0] if args else None
+    match = _TYPE_CODE.fullmatch(code) if isinstance(code, str) else None
+    if match is None and not isinstance(code, Global):
+        return None
+    size = 0 if match is None else int(match[2]) * (4 if match[1] == "U" else 1)
+    state = tuple_args(dtype.state[0]) if dtype.state else None
+    if state is None:
+        return None if dtype.state else size
+    told = state[5] if len(state) > 5 else None
+    if not isinstance(told, int):
+        return None
+    if match is not None and match[1] not in "USV":
+        return size if told in (-1, size) else None
+    return told if told >= 0 else size
 
 
 def _inner(subarray: Value, fields: Value) -> list[Value] | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import cache
 
 from tidegate.scanners.callables import Standing
-from tidegate.scanners.pickle import running_code
+from tidegate.scanners.pickle import honest_calls, running_code
 from tidegate.scanners.pickle.trace import Trace
 from tidegate.scanners.pickle.values import (
     Call,
@@ -35,7 +35,6 @@ _OTHER_DICT_MAKERS = _DICT_MAKERS | {
 }
 
 
-PARTIAL = "functools.partial"
 _OWN_STATE = frozenset({"statsmodels.tools.tools.Bunch"})
 """Dicts whose attributes are their items; their state is themselves, with all keys looked at."""
 
@@ -56,17 +55,16 @@ def note_state(trace: Trace, target: Call, state: Value, offset: int) -> None:
             f"The pickle sets the attribute {show(odd)} of an object, which decides what"
             " the object itself does.",
         )
-    elif kind is not None and kind.path == PARTIAL and not _is_state_of_partial(state):
-        trace.note(
-            "PICKLE-INDIRECT",
-            offset,
-            f"The pickle gives a functools.partial the state {show(state)}, which no pickler"
-            " writes.",
-            PARTIAL,
-        )
+    elif honest_calls.is_callable_value(target):
+        if not (is_partial(target) and honest_calls.is_state_of_partial(state)):
+            trace.note(
+                "PICKLE-INDIRECT",
+                offset,
+                f"The pickle gives {show(target)} the state {show(state)}, which makes another"
+                " function of it.",
+            )
     elif (
         kind is not None
-        and kind.path != PARTIAL
         and kind.judgement.standing is Standing.ALLOWED
         and not _has_honest_shape(kind, target, state)
     ):
@@ -79,6 +77,11 @@ def note_state(trace: Trace, target: Call, state: Value, offset: int) -> None:
         )
 
 
+def is_partial(target: Call) -> bool:
+    """True for what a call of functools.partial made."""
+    return isinstance(target.callee, Global) and target.callee.path == "functools.partial"
+
+
 def kind_of(target: Call) -> Global | None:
     """The class of the object, or the function that made it."""
     callee = target.callee
@@ -88,21 +91,6 @@ def kind_of(target: Call) -> Global | None:
         first = target.args.kept[0]
         return first if isinstance(first, Global) else callee
     return callee
-
-
-def _is_state_of_partial(state: Value) -> bool:
-    """True for (function, arguments, keywords, attributes) with a function of an allow-list."""
-    if not isinstance(state, Items) or state.kind != "tuple" or state.count != 4:
-        return False
-    function, args, keywords, attributes = state.kept
-    return (
-        isinstance(function, Global)
-        and function.judgement.standing is Standing.ALLOWED
-        and isinstance(args, Items)
-        and args.kind == "tuple"
-        and (keywords is None or _is_plain_dict(keywords))
-        and (attributes is None or _is_plain_dict(attributes))
-    )
 
 
 def _has_honest_shape(kind: Global, target: Call, state: Value) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import BinaryIO
 
-from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Severity, Subject
 from tidegate.scanners.pickle.findings import report_trace
 from tidegate.scanners.pickle.nested import NestedPickles
 from tidegate.scanners.pickle.second_opinion import dangerous_globals
@@ -40,14 +40,22 @@ class PickleScanner(Scanner):
     def _ask_second(
         self, subject: Subject, report: Report, outcome: Outcome, trace: Trace, *, plain: bool
     ) -> None:
+        seen = {one.path for one in trace.references.values()}
+        seen |= {f"{module}.{name}" for module, name in trace.doubtful}
         excused = {one.path for one in trace.references.values() if one.excused_always}
         named = dangerous_globals(subject.stream, subject.size, outcome.steps)
         disputed = [path for path in named if path not in excused]
         for path in disputed:
+            # All that we saw is exactly allowed; what we have not seen at all is a hole in our
+            # reading.
             report.found(
                 "PICKLE-SECOND-OPINION",
                 subject,
-                f"picklescan calls {path!r} dangerous.",
+                f"picklescan calls {path!r} dangerous; it is on our allow-list, and used as honest"
+                " models use it."
+                if path in seen
+                else f"picklescan finds {path!r}, which our own reading does not.",
+                severity=Severity.LOW if path in seen else Severity.HIGH,
                 detail=path,
             )
         if plain and not (disputed or trace.notes or _is_nested(subject)):

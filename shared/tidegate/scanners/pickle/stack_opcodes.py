@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tidegate.scanners.pickle.honest_calls import is_callable_value
 from tidegate.scanners.pickle.opcodes import Number, Operand, Text
 from tidegate.scanners.pickle.running_code import note_filling
 from tidegate.scanners.pickle.source import Break
@@ -132,9 +133,9 @@ def refuse_change(machine: Machine, target: Value, offset: int) -> None:
             f"The pickle changes {show(target)} itself, not an object of its own.",
             target.path if isinstance(target, Global) else target.name,
         )
-    elif isinstance(target, Call):
+    elif isinstance(target, Call) and not is_callable_value(target):
         note_filling(machine.trace, target, offset)
-    elif isinstance(target, Persistent | Unknown):
+    elif isinstance(target, Call | Persistent | Unknown):
         machine.trace.note(
             "PICKLE-INDIRECT",
             offset,

@@ -7,9 +7,10 @@ import logging
 import sys
 
 import pytest
-from samples.pickles import SYSTEM, data, pickled, rules, scan
+from samples.pickles import SYSTEM, data, finding, pickled, rules, scan
 
 from tidegate.scanners.callables import Judgement, Standing
+from tidegate.scanners.interface import Severity
 from tidegate.scanners.pickle import code_opcodes, second_opinion
 
 
@@ -17,7 +18,16 @@ def test_what_only_picklescan_holds_is_reported(monkeypatch) -> None:
     monkeypatch.setattr(
         code_opcodes, "judge", lambda *_: Judgement(Standing.ALLOWED, "a hole in our list")
     )
-    assert rules(scan(SYSTEM)) == {"PICKLE-SECOND-OPINION"}
+    report = scan(SYSTEM)
+    assert finding(report, "PICKLE-SECOND-OPINION").severity is Severity.LOW
+
+
+def test_what_our_reading_has_not_seen_at_all_is_held(monkeypatch) -> None:
+    monkeypatch.setattr(
+        "tidegate.scanners.pickle.scanner.dangerous_globals", lambda *_: ("os.system",)
+    )
+    report = scan(pickled(b"N"))
+    assert finding(report, "PICKLE-SECOND-OPINION").severity is Severity.HIGH
 
 
 def test_picklescan_is_not_asked_where_we_found_something(monkeypatch) -> None:
