@@ -51,7 +51,8 @@ def command(
     """
     from tidegate.convert import convert
     from tidegate.convert.convert import identity_of
-    from tidegate.gate import examine, resolve_policy
+    from tidegate.examine import examine
+    from tidegate.policy import resolve_policy
 
     check_output(target, (source,))
     identity = identity_of(os.path.abspath(source))  # noqa: PTH100 - no link is resolved
