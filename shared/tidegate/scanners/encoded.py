@@ -28,7 +28,10 @@ _SPACES = re.compile(r"(?:\\[nrt]|\s)+")
 _FILES = ZIP_FORMATS | {Format.NATIVE, Format.TORCH_LEGACY, Format.HDF5, Format.SEVENZIP,
                         Format.BYTECODE, Format.TAR, Format.SCRIPT, Format.JAVA_OBJECT}  # fmt: skip
 _COMPRESSED = frozenset({Format.GZIP, Format.BZ2, Format.XZ, Format.ZLIB, Format.LZMA})
-_BROKEN = frozenset({"PICKLE-MALFORMED", "PICKLE-TRAILING", "PICKLE-SECOND-OPINION"})
+# What random bytes come to by chance.
+_BY_CHANCE = frozenset(
+    {"PICKLE-MALFORMED", "PICKLE-TRAILING", "PICKLE-SECOND-OPINION", "PICKLE-EXTENSION-CODE"}
+)
 _PICKLE_HEADS = (b"(", b"}q", b"]q", b")q", b"cq", b"U", b"X")
 _MAX_DECODED = 64 << 20
 _MAX_RUNS = 10_000
@@ -78,7 +81,7 @@ def _look_for_pickle(
     part.stream.seek(0)
     seen = Report(report.limits)
     scanner_named("pickle").scan(part, seen, dispatcher)
-    grave = [f for f in seen.findings if f.severity >= Severity.HIGH and f.rule not in _BROKEN]
+    grave = [f for f in seen.findings if f.severity >= Severity.HIGH and f.rule not in _BY_CHANCE]
     for finding in seen.findings if grave else ():
         report.found(
             finding.rule,
@@ -118,7 +121,8 @@ def _promises(head: bytes) -> bool:
 def _from_hex(run: str) -> bytes | None:
     if _HEX.fullmatch(run) is None:
         return None
-    return bytes.fromhex(run.removeprefix("0x")[: len(run) // 2 * 2])
+    digits = run.removeprefix("0x")
+    return bytes.fromhex(digits[: len(digits) // 2 * 2])
 
 
 def _from_base64(run: str) -> bytes | None:

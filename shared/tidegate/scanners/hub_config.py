@@ -40,6 +40,7 @@ _KERNELS = ("attn_implementation", "_attn_implementation", "_attn_implementation
 # As transformers tells a kernel that it fetches from the hub.
 _HUB_KERNEL = re.compile(r"(?:[^|]*\|)?[^/:|]+/[^/:|]+(?:@[^/:]+)?(?::[^/:]+)?")
 _OUTSIDE = re.compile(r"^[/\\~]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|://|^\\\\")
+_ROUTERS = frozenset({"router_config.json", "config.json"})
 _PLACES = frozenset({"weight_map", "all_checkpoint_keys"})
 
 
@@ -109,9 +110,9 @@ def judge_text(text: str, keys: tuple[str, ...], subject: Subject, report: Repor
                 f"The class {shown(text)} is fetched from another repository.",
                 detail=shown(text, 200),
             )
-    elif keys[:-1] == ("types",) and _DOTTED.fullmatch(text):
+    elif keys[:-1] == ("types",) and subject.name.lower() in _ROUTERS:
         # A router of sentence-transformers, whose parts' types are imported.
-        if text not in _names("sentence_transformers"):
+        if _DOTTED.fullmatch(text) and text not in _names("sentence_transformers"):
             _imported(f"The router names {shown(text)}, which is imported.", text, subject, report)
     elif _PLACES.intersection(keys) and _OUTSIDE.search(text):
         report.found(

@@ -21,6 +21,7 @@ from tidegate.scanners.streams import read_exactly, shown
 MAX_HEADER = 100_000_000
 _READ_HEADER = 32 << 20
 _LONG_TEXT = 64 << 10
+_ENCODED = 32
 _ASK_LIBRARY = 64 << 20
 
 _BITS = {
@@ -41,7 +42,7 @@ class SafetensorsScanner(Scanner):
     name = "safetensors"
     formats = frozenset({"safetensors"})
 
-    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
         """Check the header against the format and the file's length."""
         prefix = read_exactly(subject.stream, 8)
         length = int.from_bytes(prefix, "little")
@@ -58,7 +59,7 @@ class SafetensorsScanner(Scanner):
                 report.unread(subject, f"the header is larger than {_READ_HEADER >> 20} MiB")
                 return
             header = _parse(read_exactly(subject.stream, length))
-            _check_metadata(header.pop("__metadata__", None), subject, report)
+            _check_metadata(header.pop("__metadata__", None), subject, report, dispatcher)
             _check_tensors(header, subject.size - 8 - length)
             _ask_library(subject)
         except _MalformedError as problem:
@@ -104,12 +105,15 @@ def _refuse(constant: str) -> Any:
     raise ValueError(constant)
 
 
-def _check_metadata(metadata: Any, subject: Subject, report: Report) -> None:
+def _check_metadata(
+    metadata: Any, subject: Subject, report: Report, dispatcher: Dispatcher
+) -> None:
     if metadata is None:
         return
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise _MalformedError("__metadata__ is more than texts under names.")
     for key, text in metadata.items():
+        _judge_text(key, text, subject, report, dispatcher)
         if len(text) > _LONG_TEXT or any(c < " " and c not in "\t\n\r" for c in key + text):
             report.found(
                 "SAFETENSORS-METADATA",
@@ -117,6 +121,21 @@ def _check_metadata(metadata: Any, subject: Subject, report: Report) -> None:
                 f"The metadata entry {shown(key)} is very long or holds control characters.",
                 detail=shown(key),
             )
+
+
+def _judge_text(
+    key: str, text: str, subject: Subject, report: Report, dispatcher: Dispatcher
+) -> None:
+    """Trainers keep whole configurations here, and a loader may render or decode what it finds."""
+    if "{{" in text or "{%" in text:
+        from tidegate.scanners.template.scanner import report_template
+
+        where = f"The metadata entry {shown(key)}"
+        report_template(text, subject, report, where, strict="chat_template" in key)
+    if len(text) >= _ENCODED:
+        from tidegate.scanners.encoded import report_encoded
+
+        report_encoded(text, subject, report, dispatcher, where=shown(key))
 
 
 def _check_tensors(tensors: dict[str, Any], room: int) -> None:

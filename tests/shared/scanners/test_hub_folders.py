@@ -293,6 +293,12 @@ def test_a_file_encoded_in_a_text_is_found(name, encode):
         assert grave_rules_of(report) & {"PICKLE-EXEC", "PICKLE-DANGEROUS-GLOBAL", "CODE-NATIVE"}
 
 
+@pytest.mark.parametrize("digits", [127, 128, 129, 4001])
+def test_hexadecimal_of_any_length_is_read_without_an_error(digits):
+    for text in ("0x" + "ab" * 5000, "80" * 5000):
+        assert_clean(as_json({"a": text[:digits], "b": f"0x{text[2:digits]}"}))
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "tokenizer.json"])
 def test_a_pointer_in_place_of_the_model_is_unread(name):
     text = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 9\n"

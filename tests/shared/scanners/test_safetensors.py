@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
 from unittest import mock
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
+from samples.archives import HARMFUL_PICKLE
 from samples.scanned import assert_clean, grave_rules_of, rules_of, scanned
 from samples.tensors import safetensors_file, tensor
 
@@ -91,6 +93,22 @@ def test_unusual_metadata_is_noted():
     for text in ("\x00\x01", "a" * 100_000):
         data = safetensors_file({"__metadata__": {"note": text}})
         assert rules_of(scanned(data)) == {"SAFETENSORS-METADATA"}
+
+
+@pytest.mark.parametrize("key", ["chat_template", "ss_note"])
+def test_what_the_metadata_carries_is_judged(key):
+    template = safetensors_file({"__metadata__": {key: "{{ ''.__class__.__mro__ }}"}})
+    assert "TEMPLATE-CODE" in grave_rules_of(scanned(template))
+    payload = base64.b64encode(HARMFUL_PICKLE + bytes(30)).decode()
+    report = scanned(safetensors_file({"__metadata__": {key: payload}}))
+    assert grave_rules_of(report) & {"PICKLE-EXEC", "PICKLE-DANGEROUS-GLOBAL"}
+
+
+def test_a_trainers_metadata_has_no_finding_of_weight():
+    notes = {"ss_tag_frequency": json.dumps({f"tag {n}": n for n in range(9000)}), "format": "pt"}
+    report = scanned(safetensors_file({"__metadata__": notes}))
+    assert not grave_rules_of(report)
+    assert not report.unread_parts
 
 
 def test_only_the_header_is_read():

@@ -32,6 +32,7 @@ _BY_ATTRIBUTE = frozenset(
      "max", "sum", "join"}
 )  # fmt: skip
 _FIRST_IS_ATTRIBUTE = frozenset({"selectattr", "rejectattr", "groupby"})
+_PLAIN_WORDS = frozenset({"builtins", "eval", "exec", "globals", "system"})
 _FIELD = re.compile(r"\{[^{}]*[.\[][^{}]*\}")
 
 _LISTS = ("functions", "methods", "filters", "tests", "gadgets", "reaching")
@@ -125,10 +126,18 @@ class TemplateJudge:
         if not isinstance(name, str):
             return
         for part in name.split("."):
-            if part.startswith(("__", "_TemplateReference")) or part in self._lists.reaching:
+            if self._reaches(part):
                 self._reach(f"a step to {shown(part)}", node)
             elif part.startswith("_") and isinstance(node, nodes.Getattr):
                 self._unlisted(f"a step to {shown(part)}, which is private", node)
+
+    def _reaches(self, name: str) -> bool:
+        if self._strict:
+            return name.startswith(("__", "_TemplateReference")) or name in self._lists.reaching
+        # Documentation may show `x.__name__`, and other languages have their own templates.
+        return name in self._lists.dangerous_texts or (
+            name in self._lists.reaching and name not in _PLAIN_WORDS
+        )
 
     def _text(self, text: Value, node: nodes.Node) -> None:
         if not isinstance(text, str):
