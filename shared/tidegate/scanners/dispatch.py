@@ -77,6 +77,12 @@ def formats_of(stream: BinaryIO, size: int, name: str) -> tuple[Format, ...]:
     from tidegate.scanners.protobuf.formats import graph_formats
 
     told = graph_formats(stream, size, name, told)
+    if told == (Format.UNKNOWN,):
+        from tidegate.scanners.messages.tokens import is_message
+
+        if is_message(stream, size):
+            told = (Format.MSGPACK,)
+        stream.seek(0)
     if Format.PICKLE in told or Format.TORCH_LEGACY in told:
         return told
     from tidegate.scanners.pickle.probe import probe

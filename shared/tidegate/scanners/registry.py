@@ -26,6 +26,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     ),
     ("numpy", "numpy_format:NumpyScanner", (Format.NUMPY,)),
     ("safetensors", "safetensors_format:SafetensorsScanner", (Format.SAFETENSORS,)),
+    ("msgpack", "messages.scanner:MessagePackScanner", (Format.MSGPACK,)),
     ("hdf5", "hdf5.scanner:Hdf5Scanner", (Format.HDF5,)),
     ("mlmodel", "mlmodel.scanner:MLmodelScanner", (Format.MLMODEL,)),
     ("module-name", "mlmodel.scanner:ModuleNameScanner", (Format.MODULE_NAME,)),

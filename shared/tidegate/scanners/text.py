@@ -20,6 +20,7 @@ from tidegate.scanners.git_files import (
     report_settings,
 )
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject, iter_stream
+from tidegate.scanners.spacy_config import may_be_pipeline
 from tidegate.scanners.streams import read_exactly
 
 MAX_TEXT = 16 << 20
@@ -45,6 +46,7 @@ class _Look:
 
     def __init__(self) -> None:
         self.tags = self.template = self.encoded = self.targets = self.settings = False
+        self.refers = False
         self.first = b""
         self._before = b""
 
@@ -56,6 +58,7 @@ class _Look:
         self.encoded = self.encoded or worth_a_look(chunk)
         self.template = self.template or b"{{" in chunk or b"{%" in chunk
         self.settings = self.settings or may_be_settings(joined)
+        self.refers = self.refers or may_be_pipeline(joined)
         self.first = self.first or chunk.lstrip(_BEFORE_JSON)[:1]
         self._before = chunk[-_OVERLAP:]
 
@@ -89,6 +92,10 @@ class TextScanner(Scanner):
 
 def _read_on(look: _Look, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
     """Read the text as what it looked like."""
+    if look.refers:
+        from tidegate.scanners.spacy_config import report_config
+
+        report_config(subject, report)
     if look.first in {b"{", b"["}:
         from tidegate.scanners.json_text import report_json
 

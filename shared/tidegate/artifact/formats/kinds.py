@@ -47,6 +47,7 @@ class Format(enum.StrEnum):
     ENCODED_TEXT = "encoded-text"
     TORCH_MOBILE = "torch-mobile"
     HDF5 = "hdf5"
+    MSGPACK = "msgpack"
     ONNX = "onnx"
     TFLITE = "tflite"
     PROTOBUF = "protobuf"

@@ -68,3 +68,5 @@ def by_name(base: str, told: list[Format]) -> Iterator[Format]:
         yield Format.SAFETENSORS
     if suffix in _PROTOBUF_SUFFIXES and not told:
         yield _PROTOBUF_SUFFIXES[suffix]
+    if suffix in {".msgpack", ".mpk"} and not told:
+        yield Format.MSGPACK
