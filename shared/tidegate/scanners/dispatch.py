@@ -27,6 +27,22 @@ _FREE_FORM = frozenset(
 )
 """Formats in which anything may stand: no reader of ours accounts for every byte."""
 
+_TEXTS = frozenset(
+    {
+        Format.TEXT,
+        Format.JSON,
+        Format.YAML,
+        Format.REQUIREMENTS,
+        Format.MARKUP,
+        Format.MLMODEL,
+        Format.PYTHON,
+        Format.NOTEBOOK,
+        Format.SCRIPT,
+        Format.TEMPLATE,
+    }
+)
+"""Formats that people write by hand, where a key or a password may have been left behind."""
+
 
 class FileDispatcher(Dispatcher):
     """Dispatches one file and all that unfolds inside it; make a new one for every file."""
@@ -55,6 +71,10 @@ class FileDispatcher(Dispatcher):
             wanted = [claimed, *(fmt for fmt in told if fmt not in {claimed, Format.UNKNOWN})]
         for fmt in wanted:
             self._read_as(fmt, subject, report)
+        if _TEXTS.intersection(wanted):
+            from tidegate.scanners.secrets import report_secrets
+
+            report_secrets(subject, report)
         return told
 
     def _read_as(self, fmt: Format, subject: Subject, report: Report) -> None:

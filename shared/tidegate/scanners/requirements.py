@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Severity, Subject
+from tidegate.scanners.project_files import NAMES, report_project
 from tidegate.scanners.streams import shown
 from tidegate.scanners.text import read_text
 
@@ -17,6 +18,10 @@ _LONG = (
     "--index-url", "--pypi-url", "--extra-index-url", "--find-links", "--editable",
     "--trusted-host",
 )  # fmt: skip
+# pip decodes the file by such a line, as Python does with a source.
+_ENCODING = re.compile(r"\s*#.*coding[:=]\s*([-\w.]+)")
+_PLAIN_ENCODINGS = frozenset({"utf-8", "utf8", "ascii", "latin-1", "iso-8859-1"})
+_BUILDING = ("--config-settings", "--global-option", "--install-option", "--build-option")
 _INCLUDING = ("--requirement", "--constraint")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/|(?:^|[\s@])(?:file|git|hg|svn|bzr)[+:]")
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tar\.gz|tgz|tar\.bz2|tbz|tar\.xz|txz)(?:[\s;\[#]|$)", re.I)
@@ -32,8 +37,22 @@ class RequirementsScanner(Scanner):
     def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:  # noqa: ARG002
         """Report each line that points elsewhere."""
         text = read_text(subject, report)
-        if text is not None:
-            report_elsewhere(text.splitlines(), subject, report)
+        if text is None:
+            return
+        if subject.name.lower() in NAMES:
+            report_project(text, subject, report)
+            return
+        lines = text.splitlines()
+        for line in lines[:2]:
+            said = _ENCODING.match(line)
+            if said is not None and said[1].lower() not in _PLAIN_ENCODINGS:
+                report.found(
+                    "REQUIREMENTS-ELSEWHERE",
+                    subject,
+                    f"pip reads this file as {shown(said[1])}, in which it says something else.",
+                    detail=shown(said[1]),
+                )
+        report_elsewhere(lines, subject, report)
 
 
 def report_elsewhere(lines: list[str], subject: Subject, report: Report) -> None:
@@ -44,6 +63,14 @@ def report_elsewhere(lines: list[str], subject: Subject, report: Report) -> None
                 "REQUIREMENTS-ELSEWHERE",
                 subject,
                 f"Line {number} {why}: {shown(line)}",
+                detail=shown(line, 200),
+            )
+        elif any(option in line for option in _BUILDING):
+            report.found(
+                "REQUIREMENTS-ELSEWHERE",
+                subject,
+                f"Line {number} hands options to the package's own build: {shown(line)}",
+                severity=Severity.MEDIUM,
                 detail=shown(line, 200),
             )
 
@@ -92,5 +119,9 @@ def elsewhere(line: str) -> str | None:
 
 
 def _leads_out(path: str) -> bool:
+    """Whether an included file is none that is read as requirements too."""
     plain = path.replace("\\", "/")
+    name = plain.rsplit("/", 1)[-1].lower()
+    if not name.endswith(".txt") or not ("requirement" in name or "constraint" in name):
+        return True
     return "$" in plain or ":" in plain or plain.startswith(("/", "~")) or ".." in plain.split("/")

@@ -17,6 +17,10 @@ _STARTER = re.compile(
     re.IGNORECASE,
 )
 _MODULE_NAME_FILES = frozenset({"pickle_module_info.txt", "keras_module.txt"})
+_PROJECT_FILES = frozenset(
+    {"pyproject.toml", "setup.cfg", "pipfile", "pipfile.lock", "poetry.lock", "uv.lock",
+     "pdm.lock", "uv.toml", "pip.conf", "pip.ini", "pylock.toml", "poetry.toml"}
+)  # fmt: skip
 _TEXT = b"\t\n\f\r" + bytes(range(0x20, 0x7F))
 # 8-bit texts (Latin-1 and its kin) have no characters between 0x7f and 0x9f.
 _TEXT_8BIT = _TEXT + bytes(range(0xA0, 0x100))
@@ -77,6 +81,10 @@ def text_dialects(head: bytes, base: str) -> Iterator[Format]:
         yield Format.REQUIREMENTS
     elif _STARTER.match(start):
         yield Format.SCRIPT
+    elif lower in _PROJECT_FILES:
+        yield Format.REQUIREMENTS
+        if start.startswith(b"{"):
+            yield Format.JSON
     elif start.startswith((b"{", b"[")):
         yield Format.JSON
         if b'"cell_type"' in head and (b'"cells"' in head or b'"worksheets"' in head):
