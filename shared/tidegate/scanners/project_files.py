@@ -30,9 +30,7 @@ _KNOWN = re.compile(
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|git@|\bgit\+", re.IGNORECASE)
 _PATHS = frozenset({"path", "file", "directory", "editable", "virtual", "subdirectory"})
 _OUTSIDE = re.compile(r"^[\"'\s]*(?:/|~|[a-zA-Z]:[\\/]|\\\\|(?:\.\./))")
-_ASKS_FOR = re.compile(
-    r"^(?:git|hg|svn|registry|index|.*index.*|find.*|dependency_links|trusted.*)$"
-)
+_ASKS_FOR = re.compile(r"git|hg|svn|registry|.*index.*|find.*|dependency.*|trusted.*")
 _IN_TREE = re.compile(r"^\s*backend-path\s*=", re.MULTILINE)
 
 
@@ -54,7 +52,7 @@ def report_project(text: str, subject: Subject, report: Report) -> None:
         report.found(
             "REQUIREMENTS-ELSEWHERE",
             subject,
-            "The project is built by code of its own (backend-path), which runs when it is installed.",
+            "The project is built by code of its own (backend-path), which an installation runs.",
             severity=Severity.MEDIUM,
             detail="backend-path",
         )
@@ -64,22 +62,14 @@ def _leads_away(match: re.Match[str], name: str) -> bool:
     key, value = match["key"].lower().replace("_", "-"), match["value"]
     if key in _PATHS:
         return _OUTSIDE.match(value) is not None or _ADDRESS.search(value) is not None
-    if (
-        key == "url"
-        and name in {"setup.cfg", "pyproject.toml"}
-        and "{" not in match.string[: match.start() + 2]
-    ):
-        # A project's own home page; the sources of tools have tables of their own.
-        return (
-            name == "pyproject.toml"
-            and match.string.lstrip().startswith("url")
-            and (_ADDRESS.search(value) is not None and not _KNOWN.match(value))
-        )
+    if key == "url" and name == "setup.cfg":
+        # The project's own home page.
+        return False
     if _KNOWN.fullmatch(value) or (_KNOWN.match(value) and not _ADDRESS.search(_rest(value))):
         return False
     if _ADDRESS.search(value):
         return True
-    return _ASKS_FOR.match(key) is not None and _OUTSIDE.match(value) is not None
+    return _ASKS_FOR.fullmatch(key) is not None and _OUTSIDE.match(value) is not None
 
 
 def _rest(value: str) -> str:
