@@ -6,7 +6,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 TESTS ?= tests
 
-.PHONY: help setup lint test test-fast demo serve bench lock clean
+.PHONY: help setup lint test test-fast demo serve bench docs lock clean
 
 help:
 	@echo "make setup      .venv with the project and all it needs"
@@ -15,6 +15,7 @@ help:
 	@echo "make test       all tests (make test-fast leaves out the slow ones)"
 	@echo "make lint       ruff, mypy --strict, the import contract"
 	@echo "make bench      measurements, side by side with the alternatives"
+	@echo "make docs       the reference pages that are made from the rules"
 	@echo "make lock       make the lock files anew from setup.cfg"
 
 setup: .venv/.ready
@@ -60,19 +61,31 @@ demo: setup .venv-client/.ready
 serve: setup
 	$(BIN)/python examples/demo/serve.py
 
-bench: setup
+# The scanners that the benchmarks put beside ours.
+.venv-peers/.ready: $(UV) locks/peers.txt
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	VIRTUAL_ENV=.venv-peers $(UV) pip install --quiet --require-hashes -r locks/peers.txt
+	touch $@
+
+bench: setup .venv/.samples .venv-peers/.ready
 	$(BIN)/python benchmarks/run_all.py
+
+docs: setup
+	mkdir -p docs/reference
+	$(BIN)/tidegate rules list --format markdown > docs/reference/rules.md
 
 lock: $(UV)
 	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra dev --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/dev.txt
-	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra dev --extra samples --universal \
-		--override locks/left_out.in --constraint locks/dev.txt \
+	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra dev --extra samples \
+		--override locks/left_out.in --constraint locks/dev.txt --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/samples.txt
 	$(UV) pip compile locks/client.in --constraint locks/dev.txt --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/client.txt
+	$(UV) pip compile locks/peers.in --universal \
+		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/peers.txt
 	$(UV) pip compile locks/bootstrap.in --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/bootstrap.txt
 
 clean:
-	rm -rf .venv .venv-client .tools demo-output build dist *.egg-info
+	rm -rf .venv .venv-client .venv-peers .tools demo-output build dist *.egg-info

@@ -95,3 +95,18 @@ def test_the_readmes_policy_is_valid() -> None:
 
     (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert parse_policy(block).contact == "ml-security@example.com"
+
+
+def test_the_pre_commit_hooks_are_ones_that_the_command_has() -> None:
+    import yaml
+    from click.testing import CliRunner
+
+    from tidegate.cli.app import app
+
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert {hook["id"] for hook in hooks} == {"tidegate-scan", "tidegate-scan-text"}
+    for hook in hooks:
+        program, command, *rest = hook["entry"].split()
+        assert (program, rest) == ("tidegate", ["--"])
+        assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+        re.compile(hook.get("files", ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,28 @@ if TYPE_CHECKING:
     from tidegate.scanners.rules import Rule
 
 
+_INTRODUCTION = (
+    "What a scan looks for. This page is made by `tidegate rules list --format markdown`; "
+    "`tidegate rules show ID` tells the same in a terminal. Under `standard` a finding holds an "
+    "artifact from *high* on, under `strict` from *medium* on."
+)
+
+
 @click.group("rules")
 def command() -> None:
     """Say what Tidegate looks for, why it matters and how to mend it."""
 
 
 @command.command("list")
-@format_option("text", "json")
+@format_option("text", "json", "markdown")
 def list_rules(form: str) -> None:
-    """All rules with their severity."""
+    """All rules with their severity; as Markdown, the reference page with all that they say."""
     from tidegate.scanners.rules import rules
 
     table = rules().values()
+    if form == "markdown":
+        emit(_page(table))
+        return
     if form == "json":
         emit(json.dumps([_row(rule) for rule in table], indent=2) + "\n")
         return
@@ -57,6 +68,37 @@ def show(rule: str, form: str) -> None:
     if found.cwe or found.attack:
         lines += ["", "Catalogued as " + ", ".join((*found.cwe, *found.attack))]
     emit("\n".join(lines) + "\n")
+
+
+def _page(table: Iterable[Rule]) -> str:
+    rows = list(table)
+    lines = [
+        "# Rules",
+        "",
+        _INTRODUCTION,
+        "",
+        "| rule | severity | what it says |",
+        "|---|---|---|",
+        *(f"| [{r.id}](#{r.id.lower()}) | {r.severity.label} | {r.title} |" for r in rows),
+    ]
+    for rule in rows:
+        lines += ["", f"## {rule.id}", "", f"**{rule.title}** ({rule.severity.label})", ""]
+        lines += [rule.description, "", f"*To mend it:* {rule.remediation}"]
+        if rule.cwe or rule.attack:
+            links = [*map(_cwe, rule.cwe), *map(_technique, rule.attack)]
+            lines += ["", f"Catalogued as {', '.join(links)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _cwe(number: str) -> str:
+    return f"[{number}](https://cwe.mitre.org/data/definitions/{number.removeprefix('CWE-')}.html)"
+
+
+def _technique(name: str) -> str:
+    """A technique of MITRE ATLAS ("AML.T…") or ATT&CK ("T…")."""
+    if name.startswith("AML."):
+        return f"[{name}](https://atlas.mitre.org/techniques/{name})"
+    return f"[{name}](https://attack.mitre.org/techniques/{name.replace('.', '/')}/)"
 
 
 def _row(rule: Rule) -> dict[str, Any]:

@@ -142,3 +142,13 @@ def test_the_list_of_commands_is_whole(tidegate):
     listed = tidegate("--help").out
     for command in {each[0] for each in COMMANDS if each}:
         assert f"\n  {command} " in listed
+
+
+def test_the_rules_page_has_each_rule_with_its_text_and_its_catalogues(tidegate):
+    from tidegate.scanners.rules import rules
+
+    page = tidegate("rules", "list", "--format", "markdown").out
+    for rule in rules().values():
+        assert f"\n## {rule.id}\n\n**{rule.title}** ({rule.severity.label})" in page
+        assert rule.remediation in page
+        assert all(f"[{name}](https://" in page for name in (*rule.cwe, *rule.attack))
