@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 
 from tidegate.artifact.formats import TORCH_LEGACY_MAGIC
 from tidegate.convert.errors import RefusedError
-from tidegate.convert.pickle_reader import MAX_PICKLE, read_pickle
 from tidegate.scanners.streams import read_exactly, shown
+from tidegate.scanners.torch_tensors.reader import MAX_PICKLE, BrokenPickleError, Read
+from tidegate.scanners.torch_tensors.reader import read_pickle as read_data
 from tidegate.scanners.zip.directory import Archive, Member, read_archive
 
 _MAX_MEMBERS = 1_000_000
@@ -53,6 +54,14 @@ def read_checkpoint(stream: BinaryIO, size: int) -> Checkpoint:
         "it is no file of torch.save: neither its zip format nor the one before",
         remedy="give the file that torch.save wrote",
     )
+
+
+def read_pickle(data: bytes) -> Read:
+    """The first pickle in `data`; refused where it is broken."""
+    try:
+        return read_data(data)
+    except BrokenPickleError as error:
+        raise RefusedError(str(error)) from None
 
 
 def _read_zip(stream: BinaryIO, size: int) -> Checkpoint:

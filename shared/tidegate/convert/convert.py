@@ -12,12 +12,12 @@ from pathlib import Path
 from tidegate.artifact.source import FileIdentity, opened
 from tidegate.convert.checkpoint import Checkpoint, Run, read_checkpoint
 from tidegate.convert.errors import RefusedError
-from tidegate.convert.pickle_reader import Tensor
 from tidegate.convert.state_dict import find_state_dict
 from tidegate.convert.strides import Elements, reach, swapped
 from tidegate.convert.writer import Entry, header_of, write_atomically
 from tidegate.errors import ArtifactMissingError, ArtifactUnreadableError
 from tidegate.scanners.streams import shown
+from tidegate.scanners.torch_tensors.reader import Tensor
 
 _GROWTH, _ROOM = 4, 64 << 20
 

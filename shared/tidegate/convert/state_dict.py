@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidegate.convert.errors import RefusedError
-from tidegate.convert.pickle_reader import Dict, Opaque, Storage, Tensor
 from tidegate.scanners.streams import shown
+from tidegate.scanners.torch_tensors.reader import Dict, Opaque, Storage, Tensor
 
 USUAL_KEYS = ("state_dict", "model_state_dict", "model", "module", "net", "weights", "params")
 """Under which keys training scripts keep a state dict."""

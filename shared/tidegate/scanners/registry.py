@@ -78,6 +78,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
         "torchscript.mobile:TorchMobileScanner",
         (Format.TORCH_MOBILE,),
     ),
+    ("uuencoded", "uuencoded:UuencodedScanner", (Format.ENCODED_TEXT,)),
     ("7z", "sevenzip.scanner:SevenZipScanner", (Format.SEVENZIP,)),
     (
         "unsupported",

@@ -9,10 +9,11 @@ pickles: that finds too much rather than too little.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from tidegate.artifact.formats import TORCH_LEGACY_MAGIC
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
-from tidegate.scanners.streams import window
+from tidegate.scanners.streams import read_exactly, shown, window
 
 _PICKLES = 5
 _NAMES = ("magic number", "format version", "system information", "object", "storage keys")
@@ -44,12 +45,56 @@ class TorchLegacyScanner(Scanner):
             size = end - start
             part = subject.inside(window(subject.stream, start, size), size, name, format="pickle")
             dispatcher.dispatch(part, report)
-        size = subject.size - bounds[-1]
-        if size > 0:
-            from tidegate.scanners.raw import scan_raw
+        _scan_storages(bounds, subject, report, dispatcher)
 
-            rest = subject.inside(window(subject.stream, bounds[-1], size), size, "storages")
-            scan_raw(rest, report, dispatcher)
+
+def _scan_storages(
+    bounds: tuple[int, ...], subject: Subject, report: Report, dispatcher: Dispatcher
+) -> None:
+    """Look at each storage's bytes, and at whatever follows the last one."""
+    from tidegate.scanners.raw import scan_raw
+
+    at, whole = bounds[-1], True
+    for key, item in _storages(bounds, subject):
+        subject.stream.seek(at)
+        count = int.from_bytes(read_exactly(subject.stream, 8), "little", signed=True)
+        if item is None or count < 0 or at + 8 + count * item > subject.size:
+            whole = False
+            break
+        if count:
+            part = window(subject.stream, at + 8, count * item)
+            named = subject.inside(part, count * item, f"storage {shown(key)}")
+            scan_raw(named, report, dispatcher)
+        at += 8 + count * item
+    size = subject.size - at
+    if size <= 0:
+        return
+    rest = subject.inside(window(subject.stream, at, size), size, f"bytes@{at}")
+    if not whole:
+        report.unread(rest, "the storages do not have the sizes that the object gives them")
+        scan_raw(rest, report, dispatcher)
+        return
+    report.found("TORCH-HIDDEN-DATA", subject, f"{size} bytes follow the last storage.", offset=at)
+    dispatcher.dispatch(rest, report)
+
+
+def _storages(bounds: tuple[int, ...], subject: Subject) -> list[tuple[str, int | None]]:
+    """The storages' keys in their order, and the size of each one's elements where it is known."""
+    from tidegate.scanners.torch_tensors.reader import MAX_PICKLE, BrokenPickleError, read_pickle
+
+    reads = []
+    for start, end in pairwise(bounds[2:]):
+        subject.stream.seek(start)
+        if end - start > MAX_PICKLE:
+            return [("", None)]
+        try:
+            reads.append(read_pickle(read_exactly(subject.stream, end - start)))
+        except BrokenPickleError:
+            return [("", None)]
+    stored, keys = reads
+    if not isinstance(keys.value, list):
+        return [("", None)]
+    return [(str(key), stored.storages.get(str(key))) for key in keys.value]
 
 
 def _pickle_bounds(subject: Subject) -> tuple[int, ...] | None:

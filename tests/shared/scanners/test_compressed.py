@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import bz2
 import gzip
 import io
@@ -208,3 +210,18 @@ def test_any_change_to_a_stream_is_read_without_an_error():
 def test_containers_without_a_reader_are_held(data):
     report = scanned(data, "model.bin")
     assert report.unread_parts or grave_rules_of(report)
+
+
+def uuencoded(data: bytes) -> bytes:
+    lines = (binascii.b2a_uu(data[at : at + 45]) for at in range(0, len(data), 45))
+    return b"begin 644 m.pkl\n" + b"".join(lines) + b"`\nend\n"
+
+
+def test_a_harmful_pickle_in_uuencode_is_found():
+    assert "PICKLE-EXEC" in grave_rules_of(scanned(uuencoded(HARMFUL_PICKLE * 5), "m.txt"))
+    packed = gzip.compress(HARMFUL_PICKLE * 9)
+    assert "PICKLE-EXEC" in grave_rules_of(scanned(uuencoded(packed), "m.txt"))
+    mime = b"begin-base64 644 m.pkl\n" + base64.encodebytes(HARMFUL_PICKLE * 5) + b"====\n"
+    assert "PICKLE-EXEC" in grave_rules_of(scanned(mime, "m.txt"))
+    assert scanned(b"begin 644 m.pkl\n~~~~\n", "m.txt").unread_parts
+    assert_clean(scanned(b"begin with this: 644 words\n", "m.txt"))

@@ -217,3 +217,57 @@ def test_a_clean_report_has_no_low_findings_beyond_torchs_own():
     assert rules_of(report) <= {"PICKLE-PERSISTENT-ID"}
     with pytest.raises(AssertionError):
         assert_clean(scanned(torch_zip(HARMFUL_PICKLE, []), "model.pt"))
+
+
+def test_bytes_behind_the_storages_of_an_old_file_are_found_and_scanned():
+    data = torch_legacy(torch_pickle(2), [FLOATS, FLOATS])
+    report = scanned(data + HARMFUL_PICKLE, "model.pth")
+    assert {"TORCH-HIDDEN-DATA", "PICKLE-EXEC"} <= grave_rules_of(report)
+    assert "TORCH-HIDDEN-DATA" in grave_rules_of(scanned(data + b"\1", "model.pth"))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_harmful_pickle_as_a_storage_of_an_old_file_is_found(place):
+    storages = [FLOATS, FLOATS]
+    storages[place] = HARMFUL_PICKLE.ljust(36, b" ")
+    report = scanned(torch_legacy(torch_pickle(2), storages), "model.pth")
+    assert "PICKLE-EXEC" in grave_rules_of(report)
+
+
+def test_an_old_file_that_is_cut_off_in_its_storages_is_unread():
+    data = torch_legacy(torch_pickle(2), [FLOATS, FLOATS])
+    for cut in (1, 16, 20, 30):
+        assert scanned(data[:-cut], "model.pth").unread_parts
+
+
+PROGRAM = {"m/archive_format": b"pt2", "m/archive_version": b"0"}
+
+
+@pytest.mark.parametrize("name", ["x.so", "x.cpp", "x.cubin", "x.o", "x.bin", "x.json"])
+def test_a_program_compiled_to_native_code_is_held(name):
+    data = plain_zip({**PROGRAM, f"m/data/aotinductor/model/{name}": b"int main;\n"})
+    assert "CODE-NATIVE" in grave_rules_of(scanned(data, "model.pt2"))
+
+
+@pytest.mark.parametrize(
+    "name", ["data/weights/weight_0", "data/sample_inputs/model.pt", "data/constants/tensor_0", "x"]
+)
+def test_a_harmful_pickle_beside_an_exported_program_is_found(name):
+    for payload in (HARMFUL_PICKLE, torch_zip(HARMFUL_PICKLE, [])):
+        data = plain_zip({**PROGRAM, f"m/{name}": payload})
+        assert "PICKLE-EXEC" in grave_rules_of(scanned(data, "model.pt2"))
+
+
+PACKAGE = {"p/.data/extern_modules": b"torch\n", "p/.data/version": b"6"}
+
+
+def test_a_package_of_torch_is_read_member_by_member():
+    harmless = {**PACKAGE, "p/.data/0.storage": FLOATS, "p/model/cfg.txt": b"hi\n"}
+    assert only_light(scanned(plain_zip(harmless), "model.pt"))
+    for name, data in {
+        "p/model/model.pkl": HARMFUL_PICKLE,
+        "p/.data/1.storage": HARMFUL_PICKLE,
+        "p/mod.py": b"import os\nos.system('id')\n",
+        "p/.data/1.bin": FLOATS,
+    }.items():
+        assert not only_light(scanned(plain_zip({**harmless, name: data}), "model.pt")), name

@@ -16,6 +16,8 @@ _STARTER = re.compile(
     rb"|REGEDIT4\b|Windows Registry Editor Version",
     re.IGNORECASE,
 )
+UUENCODED = re.compile(rb"begin(-base64)? [0-7]{3,4} [^\r\n]{1,1000}\r?\n")
+"""The line with which a text in uuencode begins."""
 _MODULE_NAME_FILES = frozenset({"pickle_module_info.txt", "keras_module.txt"})
 _PROJECT_FILES = frozenset(
     {"pyproject.toml", "setup.cfg", "pipfile", "pipfile.lock", "poetry.lock", "uv.lock",
@@ -71,6 +73,8 @@ def text_dialects(head: bytes, base: str) -> Iterator[Format]:
     start = narrow.lstrip(codecs.BOM_UTF8).lstrip()
     if start.startswith(b"#!"):
         yield Format.SCRIPT
+    if UUENCODED.match(start):
+        yield Format.ENCODED_TEXT
     if lower == "mlmodel":
         yield Format.MLMODEL
     elif lower in _MODULE_NAME_FILES:

@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from tidegate.scanners.member_names import is_odd
 from tidegate.scanners.streams import read_exactly, shown
 
 _END = struct.Struct("<4s4H2IH")
 _END64 = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR = struct.Struct("<4sIQI")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
-_LOCAL = struct.Struct("<4s5H3I2H")
+LOCAL = struct.Struct("<4s5H3I2H")
 _MAX_DIRECTORY = 128 << 20
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 
@@ -32,6 +33,7 @@ FLAG_PATCHED = 0x0020
 FLAG_STRONG = 0x0040
 FLAG_UTF8 = 0x0800
 FLAG_MASKED = 0x2000
+_KNOWN_FLAGS = 0x281F | FLAG_PATCHED | FLAG_STRONG
 # Bits 1 and 2 tell how hard the compressor tried, and writers may know that only afterwards.
 _COMPARED_FLAGS = 0xFFFF & ~0x0006
 
@@ -265,6 +267,10 @@ def _member(
     size, compressed, header = _widened(extras.get(1, b""), (size, compressed, header))
     if (other := extras.get(0x7075)) is not None and other[5:] != raw_name:
         archive.broken("a member has a second name in its extra field", member=name)
+    if fields[13] not in {0, _FULL16}:
+        archive.broken("a member claims to begin in another volume", member=name)
+    if flags & FLAG_PATCHED or flags & ~_KNOWN_FLAGS:
+        archive.broken("a member has flags that no writer sets", member=name)
     return Member(
         name=name,
         raw_name=raw_name,
@@ -285,8 +291,10 @@ def _decoded(raw: bytes, flags: int, archive: Archive) -> str:
     except UnicodeDecodeError:
         name = raw.decode("utf-8", errors="replace")
         archive.broken("a member's name is not the UTF-8 that it claims to be", member=name)
-    if not raw or any(byte < 0x20 for byte in raw):
-        archive.broken("a member's name is empty or holds control characters", member=name)
+    if is_odd(name) or any(byte < 0x20 or byte == 0x7F for byte in raw):
+        archive.broken(
+            "a member's name is empty or holds characters that hide a part of it", member=name
+        )
     return name
 
 
@@ -318,19 +326,21 @@ def _widened(field: bytes, values: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _compare_local(stream: BinaryIO, size: int, member: Member, archive: Archive) -> None:
-    raw = _at(stream, member.header, _LOCAL.size) if 0 <= member.header < size else b""
-    if len(raw) < _LOCAL.size or raw[:4] != b"PK\x03\x04":
+    raw = _at(stream, member.header, LOCAL.size) if 0 <= member.header < size else b""
+    if len(raw) < LOCAL.size or raw[:4] != b"PK\x03\x04":
         archive.broken("a member's own header is missing", member.header, member.name)
         return
-    _, _, flags, method, _, _, crc, compressed, full, name_size, extra_size = _LOCAL.unpack(raw)
-    names = _at(stream, member.header + _LOCAL.size, name_size + extra_size)
+    _, _, flags, method, _, _, crc, compressed, full, name_size, extra_size = LOCAL.unpack(raw)
+    names = _at(stream, member.header + LOCAL.size, name_size + extra_size)
     raw_name, extra = names[:name_size], names[name_size:]
-    member.data = member.header + _LOCAL.size + name_size + extra_size
+    member.data = member.header + LOCAL.size + name_size + extra_size
     member.end = member.data + member.compressed
     extras = _extras(extra, member.name, archive)
     has_wide = 1 in extras
     if _FULL32 in (full, compressed):
         full, compressed = _widened(extras.get(1, b""), (full, compressed))
+    if (other := extras.get(0x7075)) is not None and other[5:] != raw_name:
+        archive.broken("a member has a second name in its extra field", member=member.name)
     differing = []
     if raw_name != member.raw_name:
         differing.append(f"name {shown(raw_name.decode('utf-8', errors='replace'))}")

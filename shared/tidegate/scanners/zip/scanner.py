@@ -6,13 +6,15 @@ import stat
 from collections.abc import Mapping
 
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.member_names import key_of, leads_out
 from tidegate.scanners.streams import read_exactly, window
 from tidegate.scanners.zip.directory import Archive, Gap, Member, read_archive
 from tidegate.scanners.zip.members import label, open_member, report_structure
+from tidegate.scanners.zip.salvage import find_members
 from tidegate.scanners.zip.several import archive_bounds
 from tidegate.scanners.zip.torch import TorchLayout, torch_layout
 
-_UNIX = 3
+_SPECIAL = frozenset({stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK})
 _MAX_GAPS = 64
 
 
@@ -46,6 +48,8 @@ class ZipScanner(Scanner):
                 report.unread(subject, f"more than {budget.limits.max_members} members in all")
                 return
             _scan_member(member, subject, report, dispatcher, torch, raw)
+        if archive.unread and not archive.members:
+            _scan_salvaged(subject, report, dispatcher)
         _scan_gaps(archive.gaps, subject, report, dispatcher)
 
 
@@ -69,16 +73,13 @@ def _check_names(archive: Archive, subject: Subject, report: Report) -> None:
     seen: dict[str, str] = {}
     for member in archive.members:
         part = subject.inside(subject.stream, 0, label(member.name))
-        name = member.name.replace("\\", "/")
-        parts = name.split("/")
-        if name.startswith("/") or ".." in parts or (len(parts[0]) == 2 and parts[0][1] == ":"):
+        if leads_out(member.name):
             report.found("ZIP-PATH", part, "The member's name leads out of the archive's folder.")
-        if member.creator == _UNIX:
-            kind = stat.S_IFMT(member.attributes >> 16)
-            if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-                report.found("ZIP-PATH", part, "The member is a link or a special file.")
+        # Whatever system the entry says it comes from: some readers do not ask.
+        if stat.S_IFMT(member.attributes >> 16) in _SPECIAL:
+            report.found("ZIP-PATH", part, "The member is a link or a special file.")
         # torch looks members up without regard to case, and some file systems do.
-        key = "/".join(piece for piece in name.casefold().split("/") if piece not in {"", "."})
+        key = key_of(member.name)
         if key not in seen:
             seen[key] = member.name
             continue
@@ -134,6 +135,10 @@ def _scan_member(
         from tidegate.scanners.zip.exported import check_program
 
         check_program(part, report)
+    if torch is not None and torch.is_compiled(member.name):
+        report.found(
+            "CODE-NATIVE", part, "The member belongs to a program compiled to native code."
+        )
     if torch is not None and torch.is_code(member.name):
         from tidegate.scanners.torchscript.archive import scan_source
 
@@ -149,6 +154,18 @@ def _scan_member(
                 scan_bytecode(part, report)
             return
     dispatcher.dispatch(part, report)
+
+
+def _scan_salvaged(subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
+    """Read what can be found of members that no directory lists."""
+    for member in find_members(subject.stream, 0, subject.size):
+        if not dispatcher.budget.take_member():
+            return
+        # Their headers are believed by nobody, so what is wrong with them is of no interest.
+        opened = open_member(subject, member, Report(report.limits), dispatcher)
+        if opened is not None and opened[1]:
+            part = subject.inside(opened[0], opened[1], f"{label(member.name)}@{member.header}")
+            dispatcher.dispatch(part, report)
 
 
 def _scan_gaps(gaps: list[Gap], subject: Subject, report: Report, dispatcher: Dispatcher) -> None:

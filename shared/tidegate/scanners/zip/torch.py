@@ -61,6 +61,10 @@ class TorchLayout:
             return name.rsplit("/", 1)[-1] == _OLD_PROGRAM
         return self.kind is Kind.EXPORTED and name.startswith(f"{self.root}models/")
 
+    def is_compiled(self, name: str) -> bool:
+        """Whether the member is a part of a program that was compiled to native code."""
+        return self.kind is Kind.EXPORTED and name.startswith(f"{self.root}data/aotinductor/")
+
     def is_pickle(self, name: str) -> bool:
         """Whether torch unpickles the member, whatever it looks like."""
         return (

@@ -15,10 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.convert.dtypes import ALIASES, DTYPES, STORAGES, DType
-from tidegate.convert.errors import RefusedError
+from tidegate.scanners.torch_tensors.dtypes import ALIASES, DTYPES, STORAGES, DType
 
 MAX_PICKLE = 256 << 20
+
+
+class BrokenPickleError(ValueError):
+    """The pickle can't be read as data; the message says why, "its pickle …"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def read_pickle(data: bytes) -> Read:
     """Read the first pickle in `data`.
 
     Raises:
-        RefusedError: it is broken.
+        BrokenPickleError: it is broken.
     """
     reader = _Reader()
     try:
@@ -97,8 +100,8 @@ def read_pickle(data: bytes) -> Read:
                 return Read(reader.pop(), (position or 0) + 1, reader.storages)
             reader.step(opcode.name, argument)
     except (ValueError, KeyError, IndexError, OverflowError, UnicodeError, EOFError) as error:
-        raise RefusedError(f"its pickle is broken: {str(error)[:120]}") from None
-    raise RefusedError("its pickle breaks off")
+        raise BrokenPickleError(f"its pickle is broken: {str(error)[:120]}") from None
+    raise BrokenPickleError("its pickle breaks off")
 
 
 class _Reader:
@@ -110,13 +113,13 @@ class _Reader:
     def pop(self) -> Any:
         value = self.stack.pop()
         if value is _MARK:
-            raise RefusedError("its pickle is broken: a mark stands where a value should")
+            raise BrokenPickleError("its pickle is broken: a mark stands where a value should")
         return value
 
     def top(self) -> Any:
         value = self.stack[-1]
         if value is _MARK:
-            raise RefusedError("its pickle is broken: a mark stands where a value should")
+            raise BrokenPickleError("its pickle is broken: a mark stands where a value should")
         return value
 
     def to_mark(self) -> list[Any]:
@@ -140,7 +143,7 @@ class _Reader:
         elif (handler := _HANDLERS.get(name)) is not None:
             handler(self, argument)
         elif name not in {"PROTO", "FRAME", "READONLY_BUFFER"}:
-            raise RefusedError(f"its pickle has the opcode {name}, which no state dict needs")
+            raise BrokenPickleError(f"its pickle has the opcode {name}, which no state dict needs")
 
     def put(self, key: Any) -> None:
         self._memo[len(self._memo) if key is None else int(key)] = self.top()
@@ -150,7 +153,7 @@ class _Reader:
 
     def set_items(self, values: list[Any]) -> None:
         if len(values) % 2:
-            raise RefusedError("its pickle is broken: a key has no value")
+            raise BrokenPickleError("its pickle is broken: a key has no value")
         target = self.top()
         if not isinstance(target, Dict):
             return
