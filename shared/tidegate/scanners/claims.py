@@ -36,6 +36,7 @@ class FileResult:
     findings: list[Finding] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    defines: list[str] = field(default_factory=list)
 
 
 def resolved(claimant: str, location: str) -> str | None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from tidegate.artifact.manifest import Manifest
 from tidegate.artifact.source import LocalSource, SourceFile
+from tidegate.scanners.carried_source import settle_sources
 from tidegate.scanners.claims import FileResult, settle
 from tidegate.scanners.evidence import Evidence
 from tidegate.scanners.interface import Claim, Finding, Limits, Severity, Unread
@@ -97,10 +98,9 @@ class PendingScan:
         ruleset = ruleset_version()
         tools = run.finish()
         paths = [file.path for file in run.files]
-        settle(
-            {file.path: file.size for file in run.files},
-            dict(zip(paths, run.results, strict=True)),
-        )
+        results = dict(zip(paths, run.results, strict=True))
+        settle({file.path: file.size for file in run.files}, results)
+        settle_sources(results)
         expected = {entry.path: entry.size for entry in manifest.files}
         listed = {file.path: file.size for file in run.files}
         unread = [part for result in run.results for part in result.unread]
@@ -274,6 +274,7 @@ def _read_answer(path: str, answer: dict[str, Any]) -> FileResult:
     for member, reason in answer["unread"]:
         result.unread.append(Unread(path, _text(reason), _text_or_none(member)))
     result.claims.extend(_claim(*parts) for parts in answer["claims"])
+    result.defines.extend(_text(name) for name in answer["defines"])
     return result
 
 

@@ -168,6 +168,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     unread_parts: list[Unread] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    defines: list[str] = field(default_factory=list)
     _seen: set[tuple[object, ...]] = field(default_factory=set)
     _full: bool = False
 
@@ -234,6 +235,14 @@ class Report:
             self.unread(subject, f"describes more than {_MAX_CLAIMS} stretches of other files")
             return
         self.claims.append(Claim(location, stretches, alignment, optional))
+
+    def define(self, subject: Subject, names: Iterable[str]) -> None:
+        """Say which classes and functions a source defines: see `scanners.carried_source`.
+
+        For a subject inside a container nothing follows from it: no loader imports it from there.
+        """
+        if subject.member is None:
+            self.defines.extend(names)
 
     def _note_overflow(self, subject: Subject) -> None:
         if not self._full:

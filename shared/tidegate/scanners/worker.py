@@ -163,6 +163,7 @@ def _scan(request: dict[str, Any], limits: Any) -> dict[str, Any]:
             [f.rule, int(f.severity), f.member, f.offset, f.detail, f.message]
             for f in report.findings
         ],
+        "defines": report.defines,
         "claims": [[c.location, c.ranges, c.alignment, c.optional] for c in report.claims],
         "unread": [[u.member, u.reason] for u in report.unread_parts]
         + ([[None, reason]] if reason else []),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tidegate.scanners.interface import Report, Subject
 from tidegate.scanners.python_source.capabilities import When
+from tidegate.scanners.python_source.definitions import definitions
 from tidegate.scanners.python_source.judging import SourceFinding, judge_tree
 from tidegate.scanners.python_source.text import MAX_SOURCE, SourceError, parsed
 
@@ -34,10 +35,12 @@ def judge_source(
 def report_source(text: str, subject: Subject, report: Report, *, at: When = When.IMPORTED) -> bool:
     """Report what the source does; False where it could not be read, which is then unread."""
     try:
-        found = judge_source(text, at=at, name=subject.name.lower())
+        tree = parsed(text)
+        found = judge_tree(tree, at=at, name=subject.name.lower())
     except SourceError as error:
         report.unread(subject, f"{error}")
         return False
+    report.define(subject, definitions(tree))
     for one in found:
         report.found(one.rule, subject, one.message, severity=one.severity, detail=one.detail)
     return True

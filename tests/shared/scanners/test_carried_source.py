@@ -1,0 +1,161 @@
+"""A model whose own code comes along, read: let pass where the source is harmless, else held."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from samples.pickles import gadget, name, pickled, text
+
+from tidegate.artifact.manifest import read_manifest
+from tidegate.artifact.source import LocalSource
+from tidegate.scanners.engine import scan
+from tidegate.scanners.evidence import Evidence, Verdict
+from tidegate.scanners.interface import Severity
+
+CLASS = "class Model:\n    def predict(self, x):\n        return x + 1\n"
+GRAVE = "import os\nos.system('echo tidegate-test')\n"
+INSTANCE = pickled(name("acme.models", "Model") + b")\x81}" + text("a") + b"K\1sb")
+MLMODEL = (
+    "artifact_path: model\nflavors:\n  python_function:\n    loader_module: mlflow.sklearn\n"
+    "    model_path: model.pkl\n    python_version: 3.11.7\n    code: code\n"
+    "model_uuid: 0123456789abcdef0123456789abcdef\nutc_time_created: '2026-01-01 00:00:00.0'\n"
+)
+
+
+def scanned(folder: Path, files: dict[str, str | bytes]) -> Evidence:
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+    source = LocalSource(folder)
+    return scan(source, read_manifest(source))
+
+
+def in_code_path(files: dict[str, str | bytes]) -> dict[str, str | bytes]:
+    return {"MLmodel": MLMODEL, "model.pkl": INSTANCE} | {
+        f"code/{path}": content for path, content in files.items()
+    }
+
+
+HARMLESS = {"acme/__init__.py": "", "acme/models.py": CLASS}
+
+
+def test_a_class_whose_source_comes_in_a_code_path_passes(tmp_path):
+    evidence = scanned(tmp_path, in_code_path(HARMLESS))
+    assert evidence.verdict is Verdict.PASS, (evidence.findings, evidence.unread)
+    found = {one.rule: one for one in evidence.findings}
+    for rule in ("PICKLE-UNREVIEWED-CODE", "MLMODEL-CODE-PATH"):
+        assert found[rule].severity is Severity.MEDIUM
+        assert "was read" in found[rule].message
+
+
+def test_a_class_whose_source_lies_at_the_artifact_s_root_passes(tmp_path):
+    files = {"weights/model.pkl": INSTANCE, **HARMLESS}
+    assert scanned(tmp_path, files).verdict is Verdict.PASS
+
+
+def test_without_the_source_it_is_held(tmp_path):
+    assert scanned(tmp_path, {"model.pkl": INSTANCE}).verdict is Verdict.FAIL
+
+
+HOSTILE = {
+    "the source runs a command": {"acme/models.py": CLASS + GRAVE},
+    "its package runs a command": {"acme/__init__.py": GRAVE, "acme/models.py": CLASS},
+    "a module beside it runs a command": {**HARMLESS, "helper.py": GRAVE},
+    "a source that can't be parsed": {**HARMLESS, "acme/other.py": "def ("},
+    "compiled code beside the source": {
+        **HARMLESS,
+        "acme/__pycache__/models.cpython-311.pyc": b"\xa7\r\r\n" + bytes(12) + b"\xe3" + bytes(40),
+    },
+    "native code beside the source": {**HARMLESS, "acme/models.so": b"\x7fELF" + bytes(60)},
+    "another module of that name": {**HARMLESS, "acme/models/__init__.py": CLASS},
+    "a known library is shadowed": {**HARMLESS, "numpy.py": "x = 1\n"},
+    "a known package is shadowed": {**HARMLESS, "sklearn/__init__.py": ""},
+    "a name of another case": {"acme/__init__.py": "", "acme/Models.py": CLASS},
+    "two names that differ in case": {**HARMLESS, "acme/Models.py": CLASS},
+    "two folders that differ in case": {**HARMLESS, "Acme/x.py": ""},
+    "the name is imported, not defined": {
+        "acme/models.py": "from subprocess import Popen as Model"
+    },
+    "the name is bound twice": {"acme/models.py": CLASS + "import json as Model\n"},
+    "the name is bound by a function": {
+        "acme/models.py": CLASS + "def f():\n    global Model\n    Model = 1\n"
+    },
+    "a star import": {"acme/models.py": CLASS + "from .other import *\n", "acme/other.py": ""},
+    "the name is not there": {"acme/models.py": "class Other: pass\n"},
+    "a class that starts processes": {
+        "acme/models.py": "import subprocess\nclass Model(subprocess.Popen): pass\n"
+    },
+    "its state runs a command": {
+        "acme/models.py": "import os\nclass Model:\n"
+        "    def __setstate__(self, state):\n        os.system(state['a'])\n"
+    },
+}
+
+
+@pytest.mark.parametrize("files", HOSTILE.values(), ids=HOSTILE.keys())
+def test_where_the_source_is_not_beyond_doubt_it_is_held(tmp_path, files):
+    assert scanned(tmp_path, in_code_path(files)).verdict is not Verdict.PASS
+
+
+def test_a_function_that_loading_calls_is_held_where_it_does_anything_of_note(tmp_path):
+    called = {"MLmodel": MLMODEL, "model.pkl": gadget("acme.models", "score", text("x"))}
+    source = "def score(x):\n    return x + 1\n"
+    assert scanned(tmp_path, {**called, "code/acme/models.py": source}).verdict is Verdict.PASS
+    source = "def score(x):\n    return open(x, 'w').write('y')\n"
+    assert scanned(tmp_path, {**called, "code/acme/models.py": source}).verdict is Verdict.FAIL
+
+
+def test_a_code_path_that_leads_elsewhere_vouches_for_nothing(tmp_path):
+    files = in_code_path(HARMLESS)
+    files["MLmodel"] = MLMODEL.replace("code: code", "code: ../code")
+    assert scanned(tmp_path, files).verdict is Verdict.FAIL
+    other = {"a/MLmodel": MLMODEL, "b/model.pkl": INSTANCE, "a/code/acme/models.py": CLASS}
+    assert scanned(tmp_path / "other", other).verdict is Verdict.FAIL
+
+
+def test_a_source_inside_an_archive_vouches_for_nothing(tmp_path):
+    import io
+    import zipfile
+
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("acme/models.py", CLASS)
+    files = {"MLmodel": MLMODEL, "model.pkl": INSTANCE, "code/acme.zip": out.getvalue()}
+    assert scanned(tmp_path, files).verdict is Verdict.FAIL
+
+
+def test_what_mlflow_saves_with_code_paths_passes(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow.sklearn")
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    folder = tmp_path / "own"
+    folder.mkdir()
+    source = (
+        "import numpy as np\nfrom sklearn.base import BaseEstimator, TransformerMixin\n\n\n"
+        "class Logs(TransformerMixin, BaseEstimator):\n"
+        "    def fit(self, X, y=None):\n        return self\n\n"
+        "    def transform(self, X):\n        return np.log1p(np.abs(X))\n"
+    )
+    (folder / "acme_steps.py").write_text(source)
+    module = types.ModuleType("acme_steps")
+    exec(source, module.__dict__)
+    monkeypatch.setitem(sys.modules, "acme_steps", module)
+    model = make_pipeline(module.Logs(), StandardScaler()).fit([[1.0], [2.0]])
+    assert b"acme_steps" in pickle.dumps(model)
+    saved = tmp_path / "model"
+    mlflow.save_model(
+        model,
+        saved,
+        serialization_format="pickle",
+        code_paths=[str(folder / "acme_steps.py")],
+        pip_requirements=["scikit-learn==1.8.0"],
+    )
+    evidence = scanned(saved, {})
+    assert evidence.verdict is Verdict.PASS, (evidence.findings, evidence.unread)
+    assert any("was read" in one.message for one in evidence.findings)
