@@ -65,13 +65,7 @@ def read_pdf(subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
             offset=last_end + 5,
             detail="trailing",
         )
-    if behind > 2:
-        part = subject.inside(
-            window(subject.stream, last_end + 5, behind), behind, f"bytes@{last_end + 5}"
-        )
-        from tidegate.scanners.raw import scan_raw
-
-        scan_raw(part, report, dispatcher)
+    _look_behind(last_end + 5, subject, report, dispatcher)
     places = sorted(set(places))
     if len(places) > _MOST_OBJECTS:
         report.unread(subject, f"more than {_MOST_OBJECTS} object streams")
