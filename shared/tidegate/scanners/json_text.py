@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tidegate.scanners import spark
 from tidegate.scanners.encoded import report_encoded
 from tidegate.scanners.hub_config import WATCHED as HUB_KEYS
 from tidegate.scanners.hub_config import judge_module_list, judge_names, judge_text
@@ -34,7 +35,7 @@ _CHAT_TEMPLATE = re.compile(r"chat_?templates?\b|^(?:jinja|prompt)_template$", r
 _PIPELINE_LIBRARIES = frozenset({"diffusers", "transformers"})
 _ADAPTED_LIBRARIES = _PIPELINE_LIBRARIES | {"peft"}
 
-_WATCHED = HUB_KEYS | _RUNS_CODE | WATCHED | {
+_WATCHED = HUB_KEYS | _RUNS_CODE | WATCHED | spark.KEYS | {
     "idx", "name", "parent_library", "path", "type", "_class_name", "_diffusers_version",
 }  # fmt: skip
 
@@ -102,6 +103,8 @@ class ConfigJudge:
             return None
         if keys & _RUNS_CODE:
             self._judge_code(pairs)
+        if keys & {"class", "statement", "pythonClass"}:
+            spark.judge_spark(pairs, self._subject, self._report)
         if {"type", "path"} <= keys and keys & {"name", "idx"}:
             judge_module_list(pairs, self._subject, self._report)
         if keys & HUB_KEYS:

@@ -53,6 +53,11 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
         "documents.scanner:DocumentScanner",
         (Format.PDF, Format.COMPOUND, Format.RTF),
     ),
+    (
+        "vectors",
+        "vectors.scanner:VectorScanner",
+        (Format.FASTTEXT, Format.WORD2VEC, Format.MATLAB, Format.CHECKSUMS),
+    ),
     ("media", "media.scanner:MediaScanner", (Format.IMAGE, Format.MEDIA)),
     ("markup", "markup.scanner:MarkupScanner", (Format.MARKUP,)),
     ("gguf", "gguf.scanner:GgufScanner", (Format.GGUF,)),

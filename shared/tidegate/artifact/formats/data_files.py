@@ -18,6 +18,8 @@ _BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56,
 _UTF16_MARKUP = re.compile(rb"<\0[^\0]\0|\0<\0[^\0]")
 _NETPBM = re.compile(rb"P[456](?:\s|#[^\n]{0,200}\n)+\d{1,7}\s+\d{1,7}(?:\s+\d{1,5})?\s")
 _RIFF = frozenset({b"WAVE", b"AVI ", b"RMID", b"sfbk", b"ACON"})
+_WORD2VEC = re.compile(rb"\d{1,9} \d{1,6}\r?\n[^\n ]{1,400} ")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _R_OBJECT = re.compile(
     rb"(?:RD[XAB][23]\n)?(?:X\n\0\0\0[\x02\x03]|B\n[\x02\x03]\0\0\0|A\n[23]\n)",
     re.DOTALL,
@@ -43,6 +45,14 @@ _PROGRAMS: tuple[tuple[int, bytes], ...] = (
 
 def by_data_head(head: bytes, size: int) -> Iterator[Format]:
     """The formats of this family that a file of `size` bytes with that head may be."""
+    if head.startswith((793712314).to_bytes(4, "little")):
+        yield Format.FASTTEXT
+    if _WORD2VEC.match(head) and _CONTROL.search(head[:4096]):
+        yield Format.WORD2VEC
+    if head[124:128] in {b"\0\1IM", b"\1\0MI"}:
+        yield Format.MATLAB
+    if head.startswith(b"crc\0"):
+        yield Format.CHECKSUMS
     if _R_OBJECT.match(head):
         yield Format.R_OBJECT
     if head.startswith((b"\xac\xed\0\5", b"\xac\xed\0\6")):

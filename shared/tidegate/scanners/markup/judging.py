@@ -38,6 +38,8 @@ class Judge:
         self._above: list[str] = []
         self._root = ""
         self._tail = ""
+        self.stretches: list[tuple[int, int]] = []
+        """Where in the file beside it an OpenVINO graph's constants lie: start and length."""
 
     def doctype(self, name: str, system: str | None, public: str | None, *, has_own: bool) -> None:
         """A type of the document's own, or from elsewhere, is one too many."""
@@ -74,6 +76,10 @@ class Judge:
             self._judge_relationship(attributes)
         if local == "apply" and "." in (function := attributes.get("function", "")):
             self._say("PMML-CODE", f"A function is the class {shown(function)}.", shown(function))
+        if self._root == "net" and local == "data" and {"offset", "size"} <= set(attributes):
+            offset, size = attributes["offset"], attributes["size"]
+            if offset.isdecimal() and size.isdecimal() and len(offset + size) < 40:
+                self.stretches.append((int(offset), int(size)))
         for key, value in attributes.items():
             self._judge_attribute(local, key.lower(), value)
 

@@ -38,7 +38,8 @@ class MarkupScanner(Scanner):
         """Whether the subject is XML as far as its reader is concerned."""
         own = Report(report.limits)
         try:
-            walk(subject.stream, Judge(subject, own))
+            judge = Judge(subject, own)
+            walk(subject.stream, judge)
         except XmlStoppedError as problem:
             told = str(problem)
             meant = meant or any(finding.rule in _GRAVE_IN_ANY for finding in own.findings)
@@ -48,6 +49,10 @@ class MarkupScanner(Scanner):
                 own.unread(subject, f"the XML was not read to its end: {told}")
         else:
             meant = True
+            if judge.stretches:
+                # OpenVINO looks for a graph's constants in the file of the same name.
+                name = subject.name.rsplit(".", 1)[0] + ".bin"
+                report.claim(subject, name, judge.stretches, alignment=64)
         if meant:
             for finding in own.findings:
                 report.found(
