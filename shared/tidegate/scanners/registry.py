@@ -70,6 +70,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     ("tf-checkpoint", "tensorflow.checkpoint:CheckpointScanner", (Format.TF_CHECKPOINT,)),
     ("tf-records", "tensorflow.records:RecordScanner", (Format.TF_RECORDS,)),
     ("tflite", "tensorflow.lite:LiteScanner", (Format.TFLITE,)),
+    ("protobuf-plain", "protobuf.plain:PlainScanner", (Format.SENTENCEPIECE, Format.COREML)),
     ("protobuf-text", "protobuf.text_scanner:ProtobufTextScanner", (Format.PROTOBUF_TEXT,)),
     ("text", "text:TextScanner", (Format.TEXT, Format.JSON)),
     (
