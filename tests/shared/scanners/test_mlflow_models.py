@@ -57,8 +57,7 @@ def test_a_loader_of_the_standard_library_is_dangerous(module):
 
 @pytest.mark.parametrize(
     "module",
-    ["mlflow.llama_index", "mlflow.langchain", "mlflow.spark", "mlflow.transformers",
-     "mlflow.sentence_transformers", "mlflow.diffusers"],
+    ["mlflow.llama_index", "mlflow.langchain", "mlflow.spark", "mlflow.diffusers"],
 )  # fmt: skip
 def test_a_flavor_that_imports_what_its_own_files_name_is_held(module):
     assert rules({"loader_module": module}) == {"MLMODEL-LOADER-UNKNOWN"}

@@ -172,6 +172,19 @@ def make() -> Library:
         if hasattr(np, name):
             library.note("numpy", getattr(np, name).__name__, Use.CALL)
             library.note("numpy", name, Use.CALL)
+    for name in [
+        "generic",
+        "number",
+        "integer",
+        "signedinteger",
+        "unsignedinteger",
+        "inexact",
+        "floating",
+        "complexfloating",
+        "flexible",
+        "character",
+    ]:
+        library.note("numpy", name, Use.NAME)
     for name in FUNCTIONS:
         if hasattr(np, name):
             library.note("numpy", name, Use.NAME)
