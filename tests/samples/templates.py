@@ -370,6 +370,11 @@ UNLISTED = {
     "encode": "{{ 'x'.encode('rot13') }}",
     "stored method": "{% set f = ''.strip %}{{ f() }}",
     "private": "{{ messages._secret }}",
+    "decoys": "".join(f"{{% set a = 'x{n}' %}}" for n in range(50))
+    + "{% set a = '__cl' %}{{ ''[a ~ 'ass__'] }}",
+    "decoys in a filter": "".join(f"{{% set a = 'x{n}' %}}" for n in range(50))
+    + "{{ x | map(attribute=a ~ 'y') | list }}",
+    "unfolded filter arguments": "{{ x | join(*y) }}",
     "attr with data": "{{ messages | attr('content') }}",
 }
 

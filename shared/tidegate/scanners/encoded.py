@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from tidegate.artifact.formats import ZIP_FORMATS, Format, detect_formats
 from tidegate.scanners.expanding import expand
 from tidegate.scanners.interface import Dispatcher, Report, Severity, Subject
-from tidegate.scanners.streams import CODECS
+from tidegate.scanners.streams import CODECS, read_exactly
 
 _LEAST = 32
 # A run may be wrapped into lines, and those be escaped; the words of a text are shorter.
@@ -67,6 +67,12 @@ def report_file_in(part: Subject, report: Report, dispatcher: Dispatcher) -> Non
     if told & _FILES:
         dispatcher.dispatch(part, report)
         return
+    if part.size >= _LEAST and part.depth < dispatcher.budget.limits.max_depth:
+        inner = read_exactly(part.stream, min(part.size, _MAX_DECODED))
+        part.stream.seek(0)
+        if _RUN.fullmatch(run := inner.decode("latin-1").strip()):
+            report_encoded(run, part, report, dispatcher, where="it")
+            return
     _look_for_pickle(part, report, dispatcher, told)
 
 
@@ -114,8 +120,9 @@ def _promises(head: bytes) -> bool:
         return True
     # Pickles of the first protocols begin with lines of text, or with an empty container.
     first, newline, _ = head.partition(b"\n")
+    is_encoded = len(head) >= _LEAST and _RUN.fullmatch(head.decode("latin-1").strip())
     is_line = newline and all(32 <= byte < 127 for byte in first)
-    return bool(is_line) or head.startswith(_PICKLE_HEADS)
+    return bool(is_line) or is_encoded is not None or head.startswith(_PICKLE_HEADS)
 
 
 def _from_hex(run: str) -> bytes | None:

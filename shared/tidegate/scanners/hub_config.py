@@ -5,6 +5,7 @@ its file is called:
 
 - transformers: `auto_map` into another repository, attention kernels fetched from the hub, and
   the lists of weight files;
+- PEFT: the library of an adapter's parallel layers;
 - sentence-transformers: the types of modules.json and of routers, activations, tokenizers;
 - Hydra (`_target_`), Lightning (`class_path`), LangChain (`lc` constructors, `_type`).
 
@@ -29,6 +30,7 @@ WATCHED = frozenset(
     {"_target_", "class_path", "lc", "id", "_type", "type", "activation_fn", "activation_function",
      "tokenizer_class", "attn_implementation", "_attn_implementation", "experts_implementation",
      "_attn_implementation_internal", "template_format", "template",
+     "megatron_core",
      "sbert_ce_default_activation_function"}
 )  # fmt: skip
 """Keys that are kept of every object, however large."""
@@ -89,6 +91,9 @@ def judge_names(pairs: Pairs, subject: Subject, report: Report) -> None:
     for value in _texts(pairs, "tokenizer_class"):
         if "." in value and value not in _names("sentence_transformers"):
             _imported(f"The tokenizer class {shown(value)} is imported.", value, subject, report)
+    for value in _texts(pairs, "megatron_core"):
+        if value != "megatron.core":
+            _imported(f"The adapter's {shown(value)} is imported.", value, subject, report)
     for key in keys.intersection(_KERNELS):
         for value in _texts(pairs, key):
             if _HUB_KERNEL.fullmatch(value):
@@ -134,6 +139,11 @@ def judge_module_list(pairs: Pairs, subject: Subject, report: Report) -> None:
             if _OUTSIDE.search(path):
                 what = f"A module is taken from {shown(path)}, outside the folder."
                 report.found("CONFIG-PATH", subject, what, detail=shown(path, 200))
+
+
+def is_pipeline_module(library: str) -> bool:
+    """Whether diffusers takes the name for one of its own pipelines' modules."""
+    return library in _table()["diffusers_pipelines"]
 
 
 def _judge_target(key: str, name: str, subject: Subject, report: Report) -> None:

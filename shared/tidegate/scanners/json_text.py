@@ -19,7 +19,12 @@ from typing import Any
 from tidegate.scanners import spark
 from tidegate.scanners.encoded import report_encoded
 from tidegate.scanners.hub_config import WATCHED as HUB_KEYS
-from tidegate.scanners.hub_config import judge_module_list, judge_names, judge_text
+from tidegate.scanners.hub_config import (
+    is_pipeline_module,
+    judge_module_list,
+    judge_names,
+    judge_text,
+)
 from tidegate.scanners.interface import Dispatcher, Report, Subject
 from tidegate.scanners.json_stream import MAX_STRING, JsonReader, JsonUnreadError, Pairs
 from tidegate.scanners.keras.judge import WATCHED, KerasPart, judge_object, keras_part
@@ -31,7 +36,7 @@ _LONG_TEXT = 32
 _RUNS_CODE = frozenset(
     {"auto_map", "custom_generate", "custom_pipeline", "custom_pipelines", "trust_remote_code"}
 )
-_CHAT_TEMPLATE = re.compile(r"chat_?templates?\b|^(?:jinja|prompt)_template$", re.IGNORECASE)
+_CHAT_TEMPLATE = re.compile(r"chat_?template|^(?:jinja|prompt)_template$", re.IGNORECASE)
 _PIPELINE_LIBRARIES = frozenset({"diffusers", "transformers"})
 _ADAPTED_LIBRARIES = _PIPELINE_LIBRARIES | {"peft"}
 
@@ -149,12 +154,14 @@ class ConfigJudge:
                 self._import(f"The adapter's library {shown(library)} is imported.", library)
 
     def _judge_pipeline(self, pairs: Pairs) -> None:
+        # The lists of modular pipelines have a third item, which says where the part lies.
         named = [
-            (key, value)
+            (key, value[:2])
             for key, value in pairs
             if isinstance(value, list)
-            and len(value) == 2
-            and all(part is None or isinstance(part, str) for part in value)
+            and len(value) in {2, 3}
+            and all(part is None or isinstance(part, str) for part in value[:2])
+            and not (len(value) == 3 and isinstance(value[2], str))
         ]
         # The parts' own configurations have lists of two texts as well, but no library.
         is_index = self._is_index or any(
@@ -162,7 +169,8 @@ class ConfigJudge:
             for key, value in named
         )
         for key, (library, name) in named if is_index else ():
-            known = library in _PIPELINE_LIBRARIES and str(name).isidentifier()
+            is_known = library in _PIPELINE_LIBRARIES or is_pipeline_module(str(library))
+            known = is_known and str(name).isidentifier()
             if key == "_class_name" or (library is not None and not known):
                 what = f"{library}.{name}"
                 self._import(f"The pipeline's {shown(key)} is {shown(what)}, from outside.", what)

@@ -53,6 +53,35 @@ def trained_tokenizer():
     )
 
 
+@pytest.mark.parametrize("kind", ["word pieces", "unigram", "words", "a map of characters"])
+def test_every_kind_of_tokenizer_has_no_finding(kind, tmp_path):
+    tokenizers = pytest.importorskip("tokenizers")
+    made = {
+        "word pieces": (tokenizers.models.WordPiece(unk_token="[UNK]"),
+                        tokenizers.trainers.WordPieceTrainer(special_tokens=["[UNK]"])),
+        "unigram": (tokenizers.models.Unigram(),
+                    tokenizers.trainers.UnigramTrainer(vocab_size=50, unk_token="<unk>",
+                                                       special_tokens=["<unk>"])),
+        "words": (tokenizers.models.WordLevel(unk_token="<unk>"),
+                  tokenizers.trainers.WordLevelTrainer(special_tokens=["<unk>"])),
+        "a map of characters": (tokenizers.models.BPE(),
+                                tokenizers.trainers.BpeTrainer(vocab_size=100)),
+    }  # fmt: skip
+    model, trainer = made[kind]
+    tokenizer = tokenizers.Tokenizer(model)
+    steps = [tokenizers.normalizers.NFKC(), tokenizers.normalizers.Lowercase()]
+    tokenizer.normalizer = tokenizers.normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 1)]
+    )
+    tokenizer.train_from_iterator(["import os; os.system", "c__main__ {{x}} {%y%}"] * 90, trainer)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    tokenizer.save(str(tmp_path / "compact.json"), pretty=False)
+    tokenizer.model.save(str(tmp_path))
+    assert_clean(scanned_folder(tmp_path))
+
+
 @pytest.mark.parametrize("kind", TINY)
 def test_a_saved_model_has_no_finding(kind, tmp_path):
     transformers = pytest.importorskip("transformers")
@@ -112,12 +141,15 @@ ADAPTER = {
     "auto_mapping": {"base_model_class": "LlamaForCausalLM",
                      "parent_library": "transformers.models.llama.modeling_llama"},
     "base_model_name_or_path": "/home/someone/models/llama", "bias": "none", "peft_type": "LORA",
-    "lora_alpha": 16, "r": 8, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM",
+    "megatron_config": None,
+    "megatron_core": "megatron.core", "lora_alpha": 16, "r": 8,
+    "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM",
 }  # fmt: skip
 PIPELINE = {
     "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0",
     "feature_extractor": ["transformers", "CLIPImageProcessor"],
-    "safety_checker": [None, None], "scheduler": ["diffusers", "PNDMScheduler"],
+    "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+    "image_encoder": [None, None], "scheduler": ["diffusers", "PNDMScheduler"],
     "text_encoder": ["transformers", "CLIPTextModel"],
     "unet": ["diffusers", "UNet2DConditionModel"],
     "vae": ["diffusers", "AutoencoderKL"],
@@ -223,6 +255,12 @@ IMPORTED = {
     "activation": {"in_features": 3, "activation_function": "os.system"},
     "activation of a cross encoder": {"sentence_transformers": {"activation_fn": "x.y.Z"}},
     "activation by function": {"activation_function": "torch.hub.load"},
+    "parallel layers": {**ADAPTER, "megatron_core": "my_module"},
+    "a modular pipeline": {
+        "_class_name": "P",
+        "vae": ["diffusers", "A", {"repo": "a/b"}],
+        "unet": ["my_module", "Model", {"repo": "a/b"}],
+    },
     "tokenizer class": {"tokenizer_class": "my_module.Tokenizer", "update_embeddings": False},
 }
 
@@ -291,6 +329,11 @@ def test_a_file_encoded_in_a_text_is_found(name, encode):
         scanned(wrapped.encode(), "x.b64"),
     ):
         assert grave_rules_of(report) & {"PICKLE-EXEC", "PICKLE-DANGEROUS-GLOBAL", "CODE-NATIVE"}
+
+
+def test_a_file_encoded_twice_is_found():
+    text = base64.b64encode(base64.b64encode(HARMFUL_PICKLE + bytes(40))).decode()
+    assert grave_rules_of(as_json({"a": text})) & {"PICKLE-EXEC", "PICKLE-DANGEROUS-GLOBAL"}
 
 
 @pytest.mark.parametrize("digits", [127, 128, 129, 4001])

@@ -41,7 +41,7 @@ class GgufScanner(Scanner):
 
 def _judge_text(value: Text, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
     data = value.data
-    if value.in_array and len(data) < _SHORT:
+    if value.in_array and len(data) < _SHORT and b"{" not in data:
         return
     try:
         text = data.decode("utf-8")

@@ -17,7 +17,8 @@ from jinja2 import nodes
 
 _MAX_VALUES = 32
 _MAX_TEXT = 4096
-_MAX_STEPS = 50_000
+_MAX_STEPS = 5_000
+_MAX_STEPS_IN_ALL = 2_000_000
 _FORMAT = re.compile(r"%[-+ #0]*\d{0,3}(?:\.\d{1,3})?([sdcrxX%])")
 _BUILDING_FILTERS = frozenset({"format", "join", "replace", "reverse", "urlencode", "batch"})
 _BUILDING_METHODS = frozenset({"format", "join", "replace", "zfill", "ljust", "rjust"})
@@ -37,7 +38,8 @@ class Folder:
     def __init__(self, root: nodes.Template) -> None:
         self._assigned: dict[str, list[nodes.Node]] = {}
         self._items: dict[str, list[nodes.Node]] = {}
-        self._steps = 0
+        self._steps = self._steps_in_all = 0
+        self.complete = True
         for assign in root.find_all(nodes.Assign):
             self._note(assign.target, assign.node)
         for block in root.find_all(nodes.AssignBlock):
@@ -57,7 +59,11 @@ class Folder:
                     self._assigned.setdefault(f"{key}.{keyword.key}", []).append(keyword.value)
 
     def values(self, node: nodes.Node) -> list[Value]:
-        """What the expression may come to, as far as the template's constants say."""
+        """What the expression may come to, as far as the template's constants say.
+
+        `complete` tells afterwards whether all of it was worked out, or a bound was met.
+        """
+        self.complete, self._steps = True, 0
         return self._of(node, frozenset())
 
     def is_built(self, node: nodes.Node) -> bool:
@@ -92,11 +98,18 @@ class Folder:
         return False
 
     def _of(self, node: nodes.Node, open_names: frozenset[str]) -> list[Value]:
+        if isinstance(node, nodes.Const):
+            return [node.value] if isinstance(node.value, (str, int, float)) else []
         self._steps += 1
-        if self._steps > _MAX_STEPS:
+        self._steps_in_all += 1
+        if self._steps > _MAX_STEPS or self._steps_in_all > _MAX_STEPS_IN_ALL:
+            self.complete = False
             return []
-        found = itertools.islice(self._each(node, open_names), _MAX_VALUES)
-        return [value for value in found if not isinstance(value, str) or len(value) <= _MAX_TEXT]
+        found = list(itertools.islice(self._each(node, open_names), _MAX_VALUES + 1))
+        kept = [value for value in found if not isinstance(value, str) or len(value) <= _MAX_TEXT]
+        if len(found) > _MAX_VALUES or len(kept) < len(found):
+            self.complete = False
+        return kept[:_MAX_VALUES]
 
     def _each(self, node: nodes.Node, names: frozenset[str]) -> Iterator[Value]:
         key = place_of(node)
@@ -108,9 +121,6 @@ class Folder:
                 for value in self._items.get(key, ()):
                     for items in self._of(value, inner):
                         yield from items if isinstance(items, (tuple, str)) else ()
-        elif isinstance(node, nodes.Const):
-            if isinstance(node.value, (str, int, float)):
-                yield node.value
         elif isinstance(node, nodes.TemplateData):
             yield node.data
         elif isinstance(node, (nodes.Concat, nodes.Output)):

@@ -160,16 +160,15 @@ class TemplateJudge:
         if isinstance(node.arg, nodes.Slice):
             return
         values = self._folder.values(node.arg)
+        known = bool(values) and self._folder.complete
         for value in values:
             self._step(value, node)
-        if not values and self._folder.is_built(node.arg):
+        if not known and self._folder.is_built(node.arg):
             self._unlisted("an item whose name is put together", node)
 
     def _call(self, node: nodes.Call) -> None:
         called = node.node
-        for extra in (node.dyn_args, node.dyn_kwargs):
-            if extra is not None:
-                self._unlisted("a call whose arguments are unfolded", node)
+        self._unfolded(node)
         if isinstance(called, nodes.Name):
             known = called.name in self._lists.functions or called.name in self._macros
             if not known:
@@ -180,11 +179,15 @@ class TemplateJudge:
             self._method(called.attr, node)
             if called.attr == "format":
                 self._format(called.node, node)
-        elif isinstance(called, nodes.Getitem) and self._folder.values(called.arg):
-            for name in self._folder.values(called.arg):
+        elif isinstance(called, nodes.Getitem) and (names := self._folder.values(called.arg)):
+            for name in names:
                 self._method(str(name), node)
         else:
             self._unlisted("a call of what is worked out while rendering", node)
+
+    def _unfolded(self, node: nodes.Call | nodes.Filter) -> None:
+        if node.dyn_args is not None or node.dyn_kwargs is not None:
+            self._unlisted("a call whose arguments are unfolded", node)
 
     def _method(self, name: str, node: nodes.Call) -> None:
         if name not in self._lists.methods:
@@ -202,6 +205,7 @@ class TemplateJudge:
 
     def _filter(self, node: nodes.Filter) -> None:
         name = node.name
+        self._unfolded(node)
         if name == "attr":
             values = [value for arg in node.args[:1] for value in self._folder.values(arg)]
             for value in values:
@@ -231,9 +235,10 @@ class TemplateJudge:
             named += node.args[1:2]
         for arg in named:
             values = self._folder.values(arg)
+            known = bool(values) and self._folder.complete
             for value in values:
                 self._step(value, node)
-            if not values:
+            if not known:
                 self._unlisted(f"the filter {node.name} with a name that is put together", node)
         if node.name in {"map", "select", "reject"} and node.args:
             self._applied(node, node.args[0], self._lists.filters | self._lists.tests)
@@ -246,7 +251,7 @@ class TemplateJudge:
 
     def _applied(self, node: nodes.Filter, arg: nodes.Node, known: frozenset[str]) -> None:
         values = self._folder.values(arg)
-        if not values:
+        if not values or not self._folder.complete:
             self._unlisted(f"the filter {node.name} of what is put together", node)
         for value in values:
             if value not in known:
