@@ -218,9 +218,8 @@ def _encoded(text: Value, callee: Global, args: Value, offset: int) -> Value:
         try:
             return text.encode("latin-1")
         except UnicodeEncodeError:
-            raise Break(
-                "a text is not of the latin1 codec that it is encoded with", offset
-            ) from None
+            # The codec would raise here; what follows is read all the same.
+            return new_call(callee, args, offset)
     return new_call(callee, args, offset)
 
 

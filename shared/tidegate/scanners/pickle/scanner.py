@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Severity, Subject
+from tidegate.scanners.pickle.encoded_strings import EncodedStrings
 from tidegate.scanners.pickle.findings import report_trace
 from tidegate.scanners.pickle.nested import NestedPickles
 from tidegate.scanners.pickle.second_opinion import dangerous_globals
 from tidegate.scanners.pickle.streams import Outcome, read_streams
-from tidegate.scanners.pickle.trace import Trace, is_torch_file
+from tidegate.scanners.pickle.trace import Constant, Trace, is_torch_file
 
 
 class PickleScanner(Scanner):
@@ -27,9 +28,14 @@ class PickleScanner(Scanner):
         """Read the whole of `subject` and report."""
         trace = Trace()
         nested = _Nested(self, subject, report, dispatcher)
-        trace.examine = NestedPickles(
-            subject.stream, nested.found, nested.too_long, trace.torch_files
-        ).examine
+        pickles = NestedPickles(subject.stream, nested.found, nested.too_long, trace.torch_files)
+        encoded = EncodedStrings(subject, report, dispatcher)
+
+        def examine(value: Constant, offset: int) -> None:
+            pickles.examine(value, offset)
+            encoded.examine(value, offset)
+
+        trace.examine = examine
         outcome = read_streams(subject.stream, subject.size, trace)
         if outcome.unread is not None and (trace.named or not nested.inside_pickle):
             report.unread(subject, outcome.unread)
