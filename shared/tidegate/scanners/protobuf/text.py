@@ -68,7 +68,6 @@ class _Reader:
         self._text, self._judge = text, judge
         self.at = 0
         self._kind, self._lexeme, self._next = "", "", 0
-        self._peek()
 
     def _peek(self) -> None:
         match = _TOKEN.match(self._text, self.at)
@@ -96,6 +95,7 @@ class _Reader:
         return False
 
     def run(self, root: Message) -> bool:
+        self._peek()
         judge = self._judge
         frame = Frame(root, None, 0)
         # Each open message with what closes it, and whether a list of messages goes on after it.

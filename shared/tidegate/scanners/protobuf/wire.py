@@ -24,6 +24,7 @@ from tidegate.scanners.streams import read_exactly
 
 _CHUNK = 256 << 10
 _PADDING = bytes(16)
+_LONGEST_NUMBER = 10
 _MAX_NUMBERS = 100_000
 
 
@@ -46,7 +47,7 @@ class Source:
     def varint(self, at: int) -> tuple[int, int]:
         """The number at that place (64 bits, unsigned), and where it ends."""
         index = at - self._start
-        if index < 0 or index + 12 > len(self._data):
+        if index < 0 or index + _LONGEST_NUMBER > len(self._data) - len(_PADDING):
             index = self._fill(at)
         data = self._data
         byte = data[index]
