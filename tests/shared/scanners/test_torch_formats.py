@@ -79,6 +79,14 @@ def test_torchscript_is_named_and_passes_where_it_names_torchs_operators():
 SPEC = '[1, {"type": "builtins.tuple", "context": "null", "children_spec": []}]'
 
 
+FACTORY = '{"default_factory_module": "%s", "default_factory_name": "%s", "dict_context": []}'
+
+
+def spec(kind: str, context: str) -> str:
+    """A tree specification of one node."""
+    return json.dumps([1, {"type": kind, "context": context, "children_spec": []}])
+
+
 def exported(node=None, **changes) -> bytes:
     """A program as torch.export saves it, with one node and the changes at its root."""
     node = node or {"target": "torch.ops.aten.linear.default", "inputs": []}
@@ -102,6 +110,13 @@ def exported(node=None, **changes) -> bytes:
 
 def test_an_honest_exported_program_is_read_in_full():
     assert_clean(scanned(exported(), "model.pt2"))
+    for kind, context in (
+        ("collections.OrderedDict", '["a"]'),
+        ("collections.namedtuple", "my.Pair"),
+        ("transformers.modeling_outputs.BaseModelOutput", '["last_hidden_state"]'),
+        ("collections.defaultdict", FACTORY % ("builtins", "list")),
+    ):
+        assert_clean(scanned(exported(in_spec=spec(kind, context)), "model.pt2"))
     for text in ("2*s0 + Max(1, s77)", "Add(Integer(1), Symbol('s31', positive=True))"):
         assert_clean(scanned(exported(size={"as_expr": {"expr_str": text}}), "model.pt2"))
 
@@ -121,12 +136,18 @@ def test_an_honest_exported_program_is_read_in_full():
         exported(size={"expr_str": "Symbol('os.x', positive=True)"}),
         exported(size={"expr_str": 3}),
         exported(guards_code=["True"]),
-        exported(in_spec='[1, {"type": "my.Type", "context": "null", "children_spec": []}]'),
         exported(
             in_spec='[1, {"type": "builtins.dict", "children_spec": [],'
             ' "context": "[{\\"__enum__\\": true, \\"fqn\\": \\"os:x\\"}]"}]'
         ),
         exported(out_spec="[1, {"),
+        exported(in_spec=spec("builtins.dict", '[{"\\u005f_enum__": true, "fqn": "os:x"}]')),
+        exported(in_spec=spec("my.Type", '[[{"__enum__": 1, "fqn": "os:x", "name": "y"}]]')),
+        exported(in_spec=spec("collections.defaultdict", FACTORY % ("os", "system"))),
+        exported(in_spec=spec("collections.defaultdict", FACTORY % ("builtins", "eval"))),
+        exported(in_spec=spec("my type", "null")),
+        exported(in_spec=spec("a()", "null")),
+        exported({"target": "torch._functorch.predispatch.torch.hub.load"}),
         plain_zip(
             {
                 "serialized_exported_program.json": b'{"target": "torch.hub.load"}',
@@ -134,7 +155,7 @@ def test_an_honest_exported_program_is_read_in_full():
             }
         ),
     ],
-    ids=range(16),
+    ids=range(22),
 )
 def test_an_exported_program_that_evaluates_or_fetches_is_found(data):
     assert "TORCH-EXPORT-CODE" in grave_rules_of(scanned(data, "model.pt2"))

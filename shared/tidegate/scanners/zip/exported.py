@@ -17,7 +17,7 @@ from typing import Any
 from tidegate.scanners.interface import Report, Subject
 from tidegate.scanners.streams import read_exactly, shown
 
-_MAX_PROGRAM = 64 << 20
+_MAX_PROGRAM = 24 << 20
 _NAME = r"(?!__)[A-Za-z_][A-Za-z0-9_]*"
 _TARGET = re.compile(
     rf"torch\.ops\.(?:aten|prims|prim|higher_order|quantized|quantized_decomposed|torchvision)"
@@ -26,6 +26,10 @@ _TARGET = re.compile(
     r"|_operator\.(?:add|sub|mul|truediv|floordiv|mod|pow|neg|pos|eq|ne|lt|le|gt|ge|and_|or_|not_"
     r"|getitem)"
     r"|math\.(?:ceil|floor|trunc|sqrt)"
+    r"|torch\._functorch\.predispatch\.(?:_(?:add|remove)_batch_dim|_(?:vmap|jvp)_(?:in|de)crement"
+    r"_nesting|_(?:un)?(?:make|pack)_dual|_unwrap_for_grad|_(?:enter|exit)_dual_level|lazy_load_"
+    r"decompositions)"
+    r"|torch\.(?:_C\._set_grad_enabled|amp\.autocast_mode\._(?:enter|exit)_autocast)"
     r"|torch\.sym_(?:int|float|max|min|not|ite|sum|sqrt)"
 )
 _EXPRESSION = re.compile(r"(?:[A-Za-z][A-Za-z0-9]*|[0-9.]+|[-+*/%(), <>=!&|~])*")
@@ -44,7 +48,9 @@ _FUNCTIONS = frozenset({
     "NegativeInfinity", "One", "Zero", "Half", "NegativeOne", "even", "odd", "negative",
     "nonpositive", "finite", "commutative", "True", "False", "true", "false", "oo", "I",
 })  # fmt: skip
-_TREE_TYPES = frozenset({"builtins.list", "builtins.tuple", "builtins.dict", None})
+# Only types that a program has registered can be named: no type is looked up by its name.
+_TREE_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+_DEFAULT_FACTORIES = frozenset({"list", "dict", "set", "tuple", "int", "float", "str", "bool"})
 _EVALUATED = frozenset({"expr_str"})
 _SPECIFICATIONS = frozenset({"in_spec", "out_spec", "as_pytree_spec", "treespec"})
 
@@ -103,19 +109,62 @@ def _is_plain_expression(text: str) -> bool:
 
 
 def _is_plain_specification(value: Any) -> bool:
-    if not isinstance(value, str):
+    """Whether a tree specification names containers alone, with contexts that import nothing."""
+    specification = _parsed(value)
+    if specification is None:
         return False
+    return all(
+        _is_plain_node(node) for node in _nodes(specification) if node.keys() & {"type", "context"}
+    )
+
+
+def _is_plain_node(node: dict[str, Any]) -> bool:
+    if node.keys() - {"type", "context", "children_spec"}:
+        return False
+    kind, context = node.get("type"), node.get("context")
+    if kind is not None and not (isinstance(kind, str) and _TREE_TYPE.fullmatch(kind)):
+        return False
+    if context is None:
+        return True
+    parsed = context
+    if isinstance(context, str):
+        # torch parses this text as JSON once more; the names of named tuples stand as they are.
+        parsed = _parsed(context)
+        if parsed is None:
+            return kind is not None and _TREE_TYPE.fullmatch(context) is not None
+    if kind == "collections.defaultdict":
+        return _is_plain_default(parsed)
+    return not any("__enum__" in inner for inner in _nodes(parsed))
+
+
+def _is_plain_default(context: Any) -> bool:
+    """Torch imports the module that the context names, and calls what it finds there."""
+    context = _parsed(context) if isinstance(context, str) else context
+    return (
+        isinstance(context, dict)
+        and context.get("default_factory_module") == "builtins"
+        and context.get("default_factory_name") in _DEFAULT_FACTORIES
+        and not any("__enum__" in inner for inner in _nodes(context))
+    )
+
+
+def _parsed(text: Any) -> Any:
+    """The JSON in the text; None where there is none."""
+    if not isinstance(text, str):
+        return None
     try:
-        specification = json.loads(value)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    for key, inner in _entries(specification):
-        if key == "type":
-            if not (inner is None or isinstance(inner, str)) or inner not in _TREE_TYPES:
-                return False
-        elif key == "context":
-            if inner is not None and not (isinstance(inner, str) and "__" not in inner):
-                return False
-        elif key != "children_spec":
-            return False
-    return True
+        return None
+
+
+def _nodes(root: Any) -> Iterator[dict[str, Any]]:
+    """Every object in the tree."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            yield node
+            pending.extend(node.values())
+        elif isinstance(node, list):
+            pending.extend(node)
