@@ -17,6 +17,7 @@ from tidegate.scanners.bytecode.facts import CodeFacts, Concern
 from tidegate.scanners.bytecode.judging import (
     concerns,
     is_model_library,
+    is_risky_module,
     is_telling_attribute,
     module_concern,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "concerns",
     "decode",
     "is_model_library",
+    "is_risky_module",
     "is_telling_attribute",
     "module_concern",
 ]

@@ -64,6 +64,11 @@ def is_telling_attribute(name: str) -> bool:
     return name in _lists().attributes
 
 
+def is_risky_module(module: str) -> bool:
+    """True for modules through which code reaches beyond the model."""
+    return module.split(".", 1)[0] in _lists().risky_modules
+
+
 def is_model_library(module: str) -> bool:
     """True for the packages whose functions the code of honest models calls."""
     return module.split(".", 1)[0] in _lists().model_libraries

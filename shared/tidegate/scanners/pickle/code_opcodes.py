@@ -189,6 +189,16 @@ def _persistent(machine: Machine, key: Value, offset: int) -> None:
         "storage" if of_torch else None,
         Severity.INFO if of_torch else None,
     )
+    if isinstance(key, str) and "." in key:
+        module, _, name = key.rpartition(".")
+        judgement = judge(module, name)
+        if judgement.standing is Standing.DANGEROUS and name.isidentifier():
+            machine.trace.note(
+                "PICKLE-INDIRECT",
+                offset,
+                f"The pickle refers to {show(key)} by a persistent id: {judgement.reason}.",
+                key,
+            )
     # Before 1.6, torch wrote the class of a module so, with its source; it loads as the class.
     of_class = isinstance(key, Items) and key.kind == "tuple" and key.kept[:1] == ["module"]
     if (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tidegate.scanners.bytecode import concerns, is_model_library
+from tidegate.scanners.bytecode import concerns, is_model_library, is_risky_module
 from tidegate.scanners.callables import Standing, Use
 from tidegate.scanners.interface import Report, Severity, Subject
 from tidegate.scanners.pickle.trace import Note, Reference, Trace
@@ -50,6 +50,8 @@ def _of_references(trace: Trace) -> Iterator[Note]:
     if rebuilders:
         yield _code_object(rebuilders)
     yield from _of_codes(trace)
+    if not trace.carries_code:
+        yield from _of_modules(trace)
     for reference in trace.references.values():
         if reference.judgement.reach == "bytecode":
             continue
@@ -94,6 +96,19 @@ def _of_codes(trace: Trace) -> Iterator[Note]:
             " them names processes, the network, files to write, or ways into the interpreter.",
             f"byte code of {clip(facts.name)}",
         )
+
+
+def _of_modules(trace: Trace) -> Iterator[Note]:
+    """Modules come along with the code that uses them; without any, somebody else is to."""
+    for module in sorted(trace.modules):
+        if is_risky_module(module):
+            yield Note(
+                "PICKLE-INDIRECT",
+                0,
+                f"The pickle fetches the module {clip(module)} itself, and carries no code that"
+                " would use it.",
+                module,
+            )
 
 
 def _eased(note: Note, reference: Reference) -> Note:

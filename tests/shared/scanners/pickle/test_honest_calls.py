@@ -113,3 +113,15 @@ def dtype(fields: str, size: int) -> bytes:
 def test_a_field_that_lies_outside_its_item_is_held() -> None:
     assert rules(scan(dtype("f8", 16))) == {"PICKLE-PLAIN"}
     assert "PICKLE-MALFORMED" in rules(scan(dtype("f8", 15)))
+
+
+def test_a_persistent_id_that_names_something_dangerous_is_held() -> None:
+    assert "PICKLE-INDIRECT" in rules(scan(b"Pos.system\n."))
+    assert held(b"Psubprocess.Popen\n")
+    assert not held(b"Pcpu\n")
+
+
+def test_a_module_by_itself_is_held_where_no_code_uses_it() -> None:
+    subimport = name("cloudpickle.cloudpickle", "subimport")
+    assert held(call(subimport, text("os")))
+    assert not held(call(subimport, text("numpy")))
