@@ -25,7 +25,9 @@ from tidegate.scanners.rules import rule_of
 RAW_DATA = "raw-data"
 """The format of a file that others describe and that has none of its own."""
 
-_FORMLESS = ({"unknown"}, {"pickle"})
+_FORMLESS: tuple[set[str], ...] = (set(), {"unknown"}, {"pickle"})
+# A chunk of an array is often compressed, and a file of chunks may end with what describes them.
+_OF_CHUNKS = frozenset({"bz2", "gzip", "lz4", "ocdbt", "zlib", "zstd"})
 
 
 @dataclass(slots=True)
@@ -139,8 +141,8 @@ def _unit(alignment: int) -> int:
 
 def _pass_raw(path: str, result: FileResult) -> None:
     base = path.rsplit("/", 1)[-1]
-    formless = set(result.formats) in _FORMLESS
-    if not formless or any(by_name(base, [])):
+    formless = set(result.formats) - _OF_CHUNKS in _FORMLESS
+    if not formless or not result.formats or any(by_name(base, [])):
         return
     if any(finding.severity >= Severity.HIGH for finding in result.findings):
         return

@@ -15,6 +15,7 @@ _HEAD = 64 << 10
 _TAIL = 22 + 0xFFFF
 _ACCOUNTED = frozenset({Format.TAR, Format.SEVENZIP})
 """Containers that hold members as they are, and whose readers account for every byte."""
+_OCDBT_NODE = b"\x0c\xdb\x20\xde"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -68,6 +69,8 @@ def _binary(stream: BinaryIO, size: int, head: bytes, tail: bytes) -> list[Forma
         told.extend(by_tail(stream, size, head, tail))
     if not {Format.HDF5, *_ACCOUNTED}.intersection(told) and _has_superblock(stream, size):
         told.append(Format.HDF5)
+    if _ends_with_node(tail):
+        told.append(Format.OCDBT)
     kinds = [fmt for fmt in told if fmt in ZIP_FORMATS and fmt is not Format.ZIP]
     if kinds:
         # An archive's own kind says more than that it is an archive, and has the same reader.
@@ -85,3 +88,10 @@ def _has_superblock(stream: BinaryIO, size: int) -> bool:
             return True
         at *= 2
     return False
+
+
+def _ends_with_node(tail: bytes) -> bool:
+    """Whether the file ends with a node of a B-tree of TensorStore, as its data files may."""
+    at = tail.rfind(_OCDBT_NODE)
+    length = int.from_bytes(tail[at + 4 : at + 12], "little") if at >= 0 else 0
+    return at >= 0 and at + length == len(tail)

@@ -48,6 +48,8 @@ class Format(enum.StrEnum):
     TORCH_MOBILE = "torch-mobile"
     HDF5 = "hdf5"
     MSGPACK = "msgpack"
+    OCDBT = "ocdbt"
+    ZARR = "zarr"
     ONNX = "onnx"
     TFLITE = "tflite"
     PROTOBUF = "protobuf"

@@ -44,6 +44,8 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
     (0, b"Rar!\x1a\x07", Format.RAR),
     (0, b"MSCF\0\0\0\0", Format.CABINET),
     (0, b"\x89HDF\r\n\x1a\n", Format.HDF5),
+    (0, b"\x0c\xdb\x3a\x2a", Format.OCDBT),
+    (0, b"\x0c\xdb\x20\xde", Format.OCDBT),
     (4, b"TFL3", Format.TFLITE),
     (4, b"PTMF", Format.TORCH_MOBILE),
     (0, b"GGUF", Format.GGUF),

@@ -70,3 +70,5 @@ def by_name(base: str, told: list[Format]) -> Iterator[Format]:
         yield _PROTOBUF_SUFFIXES[suffix]
     if suffix in {".msgpack", ".mpk"} and not told:
         yield Format.MSGPACK
+    if base in {".zarray", "zarr.json"} and texts & set(told):
+        yield Format.ZARR

@@ -1,0 +1,189 @@
+"""OCDBT: the database files in which TensorStore, and so Orbax, keeps the arrays of a checkpoint.
+
+A manifest names the data files that hold the root of a B-tree; each node of the tree names those
+that hold what is below it (google.github.io/tensorstore/kvstore/ocdbt). A data file is a run of
+values and nodes. The values are chunks of arrays, which are numbers to whoever loads them, and
+small texts that describe them.
+
+Always holds: of each node, the files that it names are claimed as raw data, and the values that
+stand in the node itself are looked at; a node that breaks the format is a finding.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+
+from tidegate.artifact.formats import is_text
+from tidegate.scanners.codecs.zstd import frame
+from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.raw import scan_raw
+from tidegate.scanners.streams import read_exactly, window
+
+MANIFEST, NODE = b"\x0c\xdb\x3a\x2a", b"\x0c\xdb\x20\xde"
+_HEAD = 12
+_CHECKSUM = 4
+_TAIL = 4 << 20
+_MAX_NODE = 16 << 20
+_MAX_FILES = 100_000
+_MAX_ENTRIES = 1_000_000
+_DATA_FOLDER = "d"
+
+
+class _Reader:
+    """Fields of one decoded structure; running out of it is a ValueError."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        """The next bytes."""
+        if count > len(self._data) - self._at:
+            raise ValueError("it is shorter than its fields")
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def varint(self) -> int:
+        """The next number, seven bits in each byte."""
+        value = 0
+        for shift in range(0, 64, 7):
+            byte = self.take(1)[0]
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+        raise ValueError("a number is too long")
+
+    def varints(self, count: int) -> list[int]:
+        """The next numbers."""
+        return [self.varint() for _ in range(count)]
+
+
+class OcdbtScanner(Scanner):
+    """Reads manifests, and data files that begin or end with a node."""
+
+    name = "ocdbt"
+    formats = frozenset({"ocdbt"})
+
+    def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
+        """Read every structure of the file that can be found without the others' help."""
+        head = read_exactly(subject.stream, _MAX_NODE)
+        at = read = 0
+        while head[at : at + 4] in {MANIFEST, NODE}:
+            length = int.from_bytes(head[at + 4 : at + _HEAD], "little")
+            self._structure(head[at : at + length], length, subject, report, dispatcher)
+            at += max(length, _HEAD)
+            read += length
+        before = max(at, subject.size - _TAIL)
+        subject.stream.seek(before)
+        tail = read_exactly(subject.stream, _TAIL)
+        start = tail.find(NODE)
+        while start >= 0:
+            length = int.from_bytes(tail[start + 4 : start + _HEAD], "little")
+            if _HEAD < length <= len(tail) - start:
+                self._structure(tail[start : start + length], length, subject, report, dispatcher)
+                read += length
+                start += length - 4
+            start = tail.find(NODE, start + 4)
+        if read < subject.size:
+            rest = max(0, subject.size - at)
+            part = subject.inside(window(subject.stream, at, rest), rest, f"bytes@{at}")
+            scan_raw(part, report, dispatcher)
+            # A claim answers this, as for other raw data: the chunks of arrays stand there.
+            report.unread(subject, "bytes that no node of the file describes")
+
+    def _structure(
+        self, data: bytes, length: int, subject: Subject, report: Report, dispatcher: Dispatcher
+    ) -> None:
+        try:
+            if len(data) != length or length < _HEAD + 2 + _CHECKSUM:
+                raise ValueError("it breaks off")
+            reader = _Reader(_decoded(data))
+            if data[:4] == MANIFEST:
+                self._claim(_manifest_files(reader), subject, report)
+                return
+            height = reader.take(1)[0]
+            self._claim(_files(reader), subject, report)
+            if height == 0:
+                for value in _inline_values(reader):
+                    _look_at(value, subject, report, dispatcher)
+        except ValueError as problem:
+            report.found(
+                "OCDBT-MALFORMED", subject, f"A structure of the database can't be read: {problem}."
+            )
+
+    def _claim(self, paths: list[str], subject: Subject, report: Report) -> None:
+        folder = posixpath.dirname(subject.path)
+        is_manifest = subject.name.startswith("manifest")
+        if not is_manifest and posixpath.basename(folder) != _DATA_FOLDER:
+            if paths:
+                report.unread(subject, "an OCDBT node that lies in no folder of data files")
+            return
+        for path in paths:
+            location = path if is_manifest else f"../{path}"
+            report.claim(subject, location, optional=True)
+
+
+def _decoded(data: bytes) -> bytes:
+    version, method = data[_HEAD], data[_HEAD + 1]
+    body = data[_HEAD + 2 : -_CHECKSUM]
+    if version != 0 or method > 1:
+        raise ValueError("it is of a version that is not known")
+    return frame(body, _MAX_NODE)[0] if method else body
+
+
+def _manifest_files(reader: _Reader) -> list[str]:
+    reader.take(16)
+    kind = reader.varint()
+    reader.varints(2)
+    reader.take(1)
+    if reader.varint() == 1:
+        reader.take(4)
+    if kind != 0:
+        raise ValueError("a manifest that stands in several files")
+    return _files(reader)
+
+
+def _files(reader: _Reader) -> list[str]:
+    """The table of data files, whose names share what they begin with."""
+    count = reader.varint()
+    if count > _MAX_FILES:
+        raise ValueError("it names too many files")
+    shared = [0, *reader.varints(count - 1)] if count else []
+    own = reader.varints(count)
+    reader.varints(count)
+    paths: list[str] = []
+    before = b""
+    for prefix, suffix in zip(shared, own, strict=True):
+        if prefix > len(before):
+            raise ValueError("a name begins like none before it")
+        before = before[:prefix] + reader.take(suffix)
+        paths.append(before.decode("utf-8", "backslashreplace"))
+    return paths
+
+
+def _inline_values(reader: _Reader) -> list[bytes]:
+    count = reader.varint()
+    if count > _MAX_ENTRIES:
+        raise ValueError("it has too many entries")
+    if not count:
+        return []
+    reader.varints(count - 1)
+    for suffix in reader.varints(count):
+        reader.take(suffix)
+    lengths = reader.varints(count)
+    kinds = reader.take(count)
+    if any(kind > 1 for kind in kinds):
+        raise ValueError("a value of unknown kind")
+    reader.varints(2 * sum(kinds))
+    return [reader.take(size) for size, kind in zip(lengths, kinds, strict=True) if kind == 0]
+
+
+def _look_at(value: bytes, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
+    if not value:
+        return
+    part = subject.inside(io.BytesIO(value), len(value), "value")
+    if is_text(value, whole=True):
+        dispatcher.dispatch(part, report)
+    else:
+        scan_raw(part, report, dispatcher)
