@@ -81,15 +81,19 @@ def test_a_project_file_that_points_elsewhere_is_found(name, text):
     [
         (
             "pyproject.toml",
-            '[project]\nname = "x"\ndependencies = ["numpy>=1.26"]\n[project.urls]\n'
-            'Homepage = "https://host.example/x"\n[build-system]\nrequires = ["setuptools"]\n',
+            (
+                '[project]\nname = "x"\ndependencies = ["numpy>=1.26"]\n[project.urls]\n'
+                'Homepage = "https://host.example/x"\n[build-system]\nrequires = ["setuptools"]\n'
+            ),
         ),
         ("setup.cfg", "[metadata]\nname = x\nurl = https://host.example/x\n"),
         ("Pipfile", '[[source]]\nurl = "https://pypi.org/simple"\nverify_ssl = true\n'),
         (
             "uv.lock",
-            'source = { registry = "https://pypi.org/simple" }\nsdist = { url = '
-            '"https://files.pythonhosted.org/packages/a/x-1.tar.gz", hash = "sha256:aa" }\n',
+            (
+                'source = { registry = "https://pypi.org/simple" }\nsdist = { url = '
+                '"https://files.pythonhosted.org/packages/a/x-1.tar.gz", hash = "sha256:aa" }\n'
+            ),
         ),
         ("uv.lock", 'source = { virtual = "." }\n'),
     ],
