@@ -14,10 +14,13 @@ from functools import cache
 from importlib.resources import files
 
 from tidegate.scanners.interface import Report, Severity, Subject
+from tidegate.scanners.python_source.text import SourceError, parsed
 from tidegate.scanners.requirements import elsewhere
 from tidegate.scanners.streams import shown
 
-_LINE = re.compile(r"^(\s*)(?:[\w.,()\[\] ]{1,200}?=\s*)?(%{1,2}|!{1,2})(?=[\w.(\"'{$/~\\ -])(.*)$")
+_LINE = re.compile(
+    r"^(\s*)(?:[\w.,()\[\] ]{1,200}?=\s*)?(%{1,2}(?=[A-Za-z_])|!{1,2}(?=\s*\S))(.*)$"
+)
 _HELP = re.compile(r"^\s*(?:\?{1,2}[\w.*]+|[\w.*]+\?{1,2})\s*$")
 _SEPARATORS = re.compile(r"&&|\|\||[;|&\n]")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -49,6 +52,14 @@ def _lists() -> _Lists:
     )  # fmt: skip
 
 
+def _is_python(text: str) -> bool:
+    try:
+        parsed(text)
+    except SourceError:
+        return False
+    return True
+
+
 class CellReader:
     """Reads the cells of one notebook."""
 
@@ -63,6 +74,9 @@ class CellReader:
             first, _, rest = stripped.partition("\n")
             name, _, argument = first[2:].strip().partition(" ")
             return self._cell_magic(name, argument.strip(), rest)
+        if _is_python(text):
+            # What looks like a magic there stands in a text of several lines.
+            return text
         lines = []
         pending = ""
         for line in text.split("\n"):
@@ -148,9 +162,9 @@ class CellReader:
                 return
         redirected = any(word.startswith(">") or word.endswith(">") for word in words)
         if words and words[0] in lists.commands and not redirected:
-            self._found("NOTEBOOK-SHELL", whole, Severity.LOW, "looks at the machine")
+            self._found("NOTEBOOK-SHELL", part, Severity.LOW, "looks at the machine")
         elif words and not (len(words) == 2 and words[1] == "--version"):
-            self._found("NOTEBOOK-SHELL", whole, None, "runs a program")
+            self._found("NOTEBOOK-SHELL", part, None, "runs a program")
 
     def _install(self, words: list[str], whole: str) -> None:
         away = elsewhere(" ".join(words)) or next(

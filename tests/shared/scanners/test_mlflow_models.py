@@ -55,12 +55,38 @@ def test_a_loader_of_the_standard_library_is_dangerous(module):
         assert "MLMODEL-LOADER-DANGEROUS" in found
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["mlflow.llama_index", "mlflow.langchain", "mlflow.spark", "mlflow.diffusers"],
-)  # fmt: skip
+@pytest.mark.parametrize("module", ["mlflow.llama_index", "mlflow.langchain", "mlflow.spark"])
 def test_a_flavor_that_imports_what_its_own_files_name_is_held(module):
     assert rules({"loader_module": module}) == {"MLMODEL-LOADER-UNKNOWN"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["mlflow.transformers", "mlflow.sentence_transformers", "mlflow.keras", "mlflow.tensorflow",
+     "mlflow.spacy"],
+)  # fmt: skip
+def test_a_flavor_whose_files_have_readers_passes(module):
+    assert not rules({"loader_module": module})
+
+
+@pytest.mark.parametrize(
+    ("flavor", "key"), [("transformers", "local_base_model_path"), ("diffusers", "base_model")]
+)
+def test_weights_below_an_adapter_that_lie_elsewhere_are_found(flavor, key):
+    assert "MLMODEL-REMOTE" in rules({key: "someone/model", "model_binary": "model"}, flavor)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("code", "src"), ("code", "."), ("model_code_path", "x.so"), ("model_code_path", "a/b.pyc")],
+)
+def test_code_that_lies_where_mlflow_does_not_put_it_is_found(key, value):
+    assert {"MLMODEL-MALFORMED", "MLMODEL-CODE-PATH"} <= rules({key: value})
+
+
+def test_a_model_from_code_is_known_by_the_file_in_its_folder():
+    report = scanned(mlmodel({"model_code_path": "/home/me/model.py"}), "MLmodel")
+    assert [f.detail for f in report.findings] == ["model_code_path=model.py"]
 
 
 @pytest.mark.parametrize("value", [None, 3, ["mlflow.sklearn"], {"a": 1}])

@@ -101,6 +101,16 @@ def _check_code(name: str, flavor: Mapping, subject: Subject, report: Report) ->
         if value is None or (isinstance(value, Scalar) and value.is_null):
             continue
         told = value.text if isinstance(value, Scalar) else "(several)"
+        if key == "model_code_path":
+            # Where the file once lay is told as well; MLflow takes it from the model's folder.
+            told = told.replace("\\", "/").rsplit("/", 1)[-1]
+        if (told != "code") if key == "code" else not told.endswith(".py"):
+            report.found(
+                "MLMODEL-MALFORMED",
+                subject,
+                f"{key} is {shown(told)}, which MLflow does not write.",
+                detail=f"{key}={shown(told, 200)}",
+            )
         report.found(
             "MLMODEL-CODE-PATH",
             subject,
@@ -117,6 +127,15 @@ def _check_remote(name: str, flavor: Mapping, subject: Subject, report: Report) 
                 subject,
                 "The model is loaded with trust_remote_code, which runs code from its repository.",
                 detail="trust_remote_code",
+            )
+    for key in ("local_base_model_path", "base_model"):
+        place = flavor.text(key) if name in {"transformers", "diffusers"} else None
+        if place is not None:
+            report.found(
+                "MLMODEL-REMOTE",
+                subject,
+                f"The weights below the adapter are not inside; loading fetches {shown(place)}.",
+                detail=shown(place, 200),
             )
     source = flavor.text("source_model_name")
     if name == "transformers" and flavor.text("model_binary") is None:
