@@ -87,3 +87,36 @@ def lite_model(*custom: str, buffers: tuple[bytes, ...] = ()) -> bytes:
     root = builder.EndObject()
     builder.Finish(root, file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def lite_operator(name: str, options: bytes) -> bytes:
+    """A TFLite model with one custom operator in its graph, and the options of that."""
+    import flatbuffers
+
+    builder: Any = flatbuffers.Builder(0)
+
+    def one(offset: int) -> int:
+        builder.StartVector(4, 1, 4)
+        builder.PrependUOffsetTRelative(offset)
+        return int(builder.EndVector())
+
+    given = builder.CreateByteVector(options)
+    builder.StartObject(9)
+    builder.PrependUOffsetTRelativeSlot(5, given, 0)
+    operators = one(builder.EndObject())
+    builder.StartObject(5)
+    builder.PrependUOffsetTRelativeSlot(3, operators, 0)
+    graphs = one(builder.EndObject())
+    text = builder.CreateString(name)
+    builder.StartObject(4)
+    builder.PrependInt8Slot(0, 32, 0)
+    builder.PrependUOffsetTRelativeSlot(1, text, 0)
+    builder.PrependInt32Slot(3, 32, 0)
+    codes = one(builder.EndObject())
+    builder.StartObject(8)
+    builder.PrependUint32Slot(0, 3, 0)
+    builder.PrependUOffsetTRelativeSlot(1, codes, 0)
+    builder.PrependUOffsetTRelativeSlot(2, graphs, 0)
+    root = builder.EndObject()
+    builder.Finish(root, file_identifier=b"TFL3")
+    return bytes(builder.Output())

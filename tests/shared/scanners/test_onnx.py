@@ -303,6 +303,11 @@ def test_code_in_metadata_is_held(value):
     one = model()
     one.graph.doc_string = value
     assert found(one.SerializeToString()) == {"GRAPH-EMBEDDED-CODE"}
+    one = model(producer_name=value)
+    assert found(one.SerializeToString()) == {"GRAPH-EMBEDDED-CODE"}
+    one = model()
+    one.graph.node[0].doc_string = value
+    assert found(one.SerializeToString()) == {"GRAPH-EMBEDDED-CODE"}
     one = model(node("Relu", note=value))
     assert found(one.SerializeToString()) == {"GRAPH-EMBEDDED-CODE"}
 

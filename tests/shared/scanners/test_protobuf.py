@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from samples.protobufs import attr, field, node_def, varint
 
 from tidegate.scanners.interface import Limits, Report, Subject
-from tidegate.scanners.protobuf.probe import message_of
+from tidegate.scanners.protobuf.probe import messages_of
 from tidegate.scanners.protobuf.schema import family
 from tidegate.scanners.protobuf.text import unescaped, walk_text
 from tidegate.scanners.protobuf.tree import MAX_DEPTH, Frame, Judge
@@ -160,7 +160,7 @@ def honest_model(onnx: Any) -> bytes:
 def test_no_bytes_make_a_reader_fail(data, name):
     roots = {"tensorflow": "SavedModel", "onnx": "ModelProto"}
     read(data, name, roots.get(name, "CoreML.Specification.Model"))
-    message_of(io.BytesIO(data), len(data))
+    messages_of(io.BytesIO(data), len(data))
 
 
 # --- the text format

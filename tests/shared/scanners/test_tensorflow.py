@@ -272,3 +272,39 @@ def test_honest_saved_models_pass(tmp_path):
         folder.mkdir()
         (folder / "saved_model.pb").write_bytes(saved_model(graph=graph))
     assert_clean(scanned_folder(tmp_path))
+
+
+# --- the same bytes as several things
+
+
+def test_a_graph_that_could_be_another_kind_of_model_is_read_as_both():
+    import io
+
+    from tidegate.scanners.protobuf.probe import messages_of
+
+    onnx_node = field(1, "x") + field(2, "y") + field(4, "Relu")
+    onnx_graph = field(7, field(1, onnx_node) + field(2, "g"))
+    data = saved_model(graph=node_def("ReadFile")) + onnx_graph
+    families = {name for name, _ in messages_of(io.BytesIO(data), len(data))}
+    assert families == {"onnx", "tensorflow"}
+    assert "TF-OPERATOR" in found(data)
+    both = node_def("ReadFile") + field(2, field(2, HARMLESS)) + field(7, b"")
+    assert "TF-OPERATOR" in found(both, "x.pb")
+
+
+def test_a_program_that_calls_back_into_python_is_held():
+    for module in (b"custom_call xla_python_cpu_callback", b"x" * (2 << 20) + b"python_callback"):
+        node = node_def("XlaCallModule", "x", attr("module", field(2, module)))
+        assert found(saved_model(graph=node)) == {"TF-OPERATOR"}
+    node = node_def("XlaCallModule", "x", attr("module", field(2, b"stablehlo.add")))
+    assert_clean(scanned(saved_model(graph=node)))
+
+
+@pytest.mark.parametrize("before", ["\ufeff", "\r\r", "\f", "versions{producer:1}", "# c\n,"])
+def test_a_graph_as_text_is_told_behind_odd_starts(before):
+    text = before.lstrip(",") + 'node { name: "n" op: "ReadFile" }'
+    assert found(text, "graph.pbtxt") & {"TF-OPERATOR", "PROTOBUF-MALFORMED"}
+
+
+def test_the_mark_of_a_hub_module_passes():
+    assert_clean(scanned(b"\x08\x03", "tfhub_module.pb"))

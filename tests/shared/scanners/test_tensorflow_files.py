@@ -136,3 +136,14 @@ def test_any_model_that_breaks_off_is_held():
     for size in range(9, len(model) - 70, 7):
         report = scanned(model[:size], "model.tflite")
         assert grave_rules_of(report) or report.unread_parts
+
+
+@pytest.mark.parametrize("length", [b"\x08", b"\x88\x80\x00"])
+def test_the_node_in_an_operators_options_is_judged(length):
+    from samples.tensorflow_files import lite_operator
+
+    node = b"\x0a\x01n\x12" + length + b"ReadFile" + b"\x32\x00"
+    data = lite_operator("FlexAddV2", b"\x08AddV2\0" + node + b"\x02")
+    assert grave_rules_of(scanned(data, "model.tflite")) == {"TFLITE-OPERATOR"}
+    honest = lite_operator("FlexAddV2", b"\x05AddV2\0\x0a\x01n\x12\x05AddV2\x02")
+    assert_clean(scanned(honest, "model.tflite"))

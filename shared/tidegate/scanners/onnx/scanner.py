@@ -13,7 +13,7 @@ from tidegate.scanners.embedded import judge_text, scan_bytes
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Severity, Subject
 from tidegate.scanners.onnx.operators import domain_of, known_operators, refused_operators
 from tidegate.scanners.onnx.tensors import Tensors
-from tidegate.scanners.protobuf.probe import message_of
+from tidegate.scanners.protobuf.probe import roots_of
 from tidegate.scanners.protobuf.schema import family
 from tidegate.scanners.protobuf.tree import Frame, Judge
 from tidegate.scanners.protobuf.wire import walk
@@ -21,6 +21,15 @@ from tidegate.scanners.streams import shown
 
 _NEWEST = 64
 _MAX_NAMES = 100_000
+
+
+_TEXTS = frozenset({
+    "ModelProto.doc_string", "ModelProto.producer_name", "ModelProto.producer_version",
+    "ModelProto.domain", "GraphProto.doc_string", "GraphProto.name", "NodeProto.doc_string",
+    "TensorProto.doc_string", "ValueInfoProto.doc_string", "AttributeProto.doc_string",
+    "FunctionProto.doc_string",
+})  # fmt: skip
+"""Texts that nothing reads but people."""
 
 
 class OnnxScanner(Scanner):
@@ -31,11 +40,10 @@ class OnnxScanner(Scanner):
 
     def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
         """Walk the message, then judge what its graphs use."""
-        told = message_of(subject.stream, subject.size)
-        root = told[1] if told is not None and told[0] == "onnx" else "ModelProto"
-        judge = OnnxJudge(subject, report, dispatcher)
-        walk(subject.stream, 0, subject.size, family("onnx")[root], judge)
-        judge.finish()
+        for root in roots_of(subject.stream, subject.size, "onnx") or ("ModelProto",):
+            judge = OnnxJudge(subject, report, dispatcher)
+            walk(subject.stream, 0, subject.size, family("onnx")[root], judge)
+            judge.finish()
 
 
 class OnnxJudge(Judge):
@@ -47,7 +55,7 @@ class OnnxJudge(Judge):
         "StringStringEntryProto.key", "StringStringEntryProto.value", "TensorProto.dims",
         "TensorProto.data_type", "TensorProto.data_location", "TensorProto.name",
         "TensorProto.string_data", "AttributeProto.s", "AttributeProto.strings",
-        "ModelProto.doc_string", "GraphProto.doc_string",
+        *_TEXTS,
     })  # fmt: skip
     packed = frozenset({"TensorProto.dims"})
     blobs = frozenset({"TensorProto.raw_data"})
@@ -75,9 +83,12 @@ class OnnxJudge(Judge):
         elif name == "AttributeProto":
             for text in [*frame.all("s"), *frame.all("strings")]:
                 self._text(text, "an attribute", frame.offset)
-        elif name in {"ModelProto", "GraphProto"}:
-            for text in frame.all("doc_string"):
+        for label in ("doc_string", "producer_name", "producer_version"):
+            for text in frame.all(label):
                 self._text(text, "a description", frame.offset)
+        if name in {"ModelProto", "GraphProto"}:
+            for text in [*frame.all("domain"), *frame.all("name")]:
+                self._text(text, "a name", frame.offset)
         if name == "ModelProto":
             self._model(frame)
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from tidegate.artifact.formats import Format
-from tidegate.scanners.protobuf.probe import message_of
+from tidegate.scanners.protobuf.probe import messages_of
 from tidegate.scanners.protobuf.text_probe import text_message_of
 from tidegate.scanners.streams import read_exactly
 from tidegate.scanners.tensorflow.framing import HEADER, begins_record
@@ -36,7 +36,7 @@ def graph_formats(
     if begins_record(read_exactly(stream, HEADER)):
         stream.seek(0)
         return (Format.TF_RECORDS, *(fmt for fmt in told if fmt not in _GUESSES))
-    found = message_of(stream, size)
-    if found is None:
+    found = dict.fromkeys(_FAMILIES[name] for name, _ in messages_of(stream, size))
+    if not found:
         return told
-    return (_FAMILIES[found[0]], *(fmt for fmt in told if fmt not in _GUESSES))
+    return (*found, *(fmt for fmt in told if fmt not in _GUESSES))

@@ -225,8 +225,14 @@ def _is_fingerprint(root: _Part) -> bool:
     )
 
 
+def _is_module_of_hub(root: _Part) -> bool:
+    """`tfhub_module.pb` is one small number: the version of its format."""
+    return len(root.fields) == 1 and root.has(1, VARINT) and 1 <= root.fields[0][3] <= 9
+
+
 _WHOLE: tuple[tuple[str, str, Callable[[_Part], bool]], ...] = (
     ("tensorflow", "FingerprintDef", _is_fingerprint),
+    ("tensorflow", "FingerprintDef", _is_module_of_hub),
     ("tensorflow", "MetaGraphDef", _is_meta_graph_without_nodes),
     ("onnx", "TensorProto", _is_tensor),
     ("onnx", "SequenceProto", _is_sequence),
@@ -234,22 +240,24 @@ _WHOLE: tuple[tuple[str, str, Callable[[_Part], bool]], ...] = (
 )
 
 
-def message_of(stream: BinaryIO, size: int) -> tuple[str, str] | None:
-    """The family and the message that the file is, or None where it is none that we know."""
+def messages_of(stream: BinaryIO, size: int) -> tuple[tuple[str, str], ...]:
+    """Each family and message that the file may be taken for; none where we know none.
+
+    The same bytes may be messages of several kinds, each with what the others pass over.
+    """
     root = _Part(Source(stream, size), 0, size)
+    told: list[tuple[str, str]] = []
+    if root.fields:
+        told = [(name, message) for name, message, tells in _TELLING if tells(root)]
+    if root.fields and root.whole and not told:
+        told = [(name, message) for name, message, tells in _WHOLE if tells(root)][:1]
     stream.seek(0)
-    if not root.fields:
-        return None
-    for name, message, tells in _TELLING:
-        if tells(root):
-            stream.seek(0)
-            return name, message
-    for name, message, tells in _WHOLE if root.whole else ():
-        if tells(root):
-            stream.seek(0)
-            return name, message
-    stream.seek(0)
-    return None
+    return tuple(told)
+
+
+def roots_of(stream: BinaryIO, size: int, name: str) -> tuple[str, ...]:
+    """The messages of one family that the file may be taken for."""
+    return tuple(message for each, message in messages_of(stream, size) if each == name)
 
 
 def fits_whole(stream: BinaryIO, size: int, name: str, messages: tuple[str, ...]) -> str | None:

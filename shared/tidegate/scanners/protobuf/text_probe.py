@@ -6,7 +6,7 @@ import re
 from typing import BinaryIO
 
 _HEAD = 256 << 10
-_STARTS = r"(?:^|[{};,\n]|\")[ \t]*"
+_STARTS = r"(?<![\w.])"
 _TELLING: tuple[tuple[str, str, str], ...] = (
     ("onnx", "ModelProto", r"ir_version\s*:|opset_import\s*[:{<]|op_type\s*:\s*[\"']"),
     ("tensorflow", "SavedModel", r"saved_model_schema_version\s*:|meta_graphs\s*:?\s*[{<\[]"),
@@ -74,7 +74,7 @@ def _significant(stream: BinaryIO, limit: int) -> str:
         parts.append(_without_comments(head + newline))
         kept += len(parts[-1])
     parts.append(_without_comments(rest))
-    return b"".join(parts)[: limit + _HEAD].decode("utf-8", "replace")
+    return b"".join(parts)[: limit + _HEAD].decode("utf-8-sig", "replace")
 
 
 _BRACKETS = frozenset({"}", ">", "]", "{", "},", "};", "[", "],"})

@@ -7,11 +7,12 @@ order and however often they stand.
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from tidegate.scanners.embedded import judge_text, scan_bytes
-from tidegate.scanners.interface import Dispatcher, Report, Severity, Subject
+from tidegate.scanners.interface import Dispatcher, Report, Severity, Subject, iter_stream
 from tidegate.scanners.onnx.tensors import place_problem
 from tidegate.scanners.protobuf.schema import Field
 from tidegate.scanners.protobuf.tree import Blob, Frame, Judge
@@ -22,6 +23,7 @@ from tidegate.scanners.tensorflow.saver import Body, Node, matters, problems
 _MAX_NODES = 300_000
 _MAX_TEXTS = 64
 _LONGEST_PATH = 4096
+_CALLBACK = re.compile(rb"python_\w*callback|host_callback|py_callback")
 _STRING = 7
 _PACKED = b"packed://text"
 _STREAMS = frozenset({b"stderr", b"stdout", b"log(info)", b"log(warning)", b"log(error)"})
@@ -37,6 +39,15 @@ _BITS = {
     15: 16, 16: 16, 17: 16, 18: 128, 19: 16, 22: 32, 23: 64,
 }  # fmt: skip
 """Bits of one element by DataType, where it has a fixed size."""
+
+
+def _calls_back(stream: BinaryIO) -> bool:
+    before = b""
+    for chunk in iter_stream(stream):
+        if _CALLBACK.search(before + chunk):
+            return True
+        before = chunk[-64:]
+    return False
 
 
 @dataclass(slots=True)
@@ -78,6 +89,9 @@ class GraphJudge(Judge):
 
     def oversized(self, field: Field, blob: Blob) -> None:
         """A long text is looked at as raw bytes."""
+        if _calls_back(window(self.subject.stream, blob.offset, blob.size)):
+            reason = "its program calls back into Python"
+            self._operator("XlaCallModule", Refusal(reason, Severity.CRITICAL), blob.offset)
         scan_bytes(blob, field.name, self.subject, self.report, self._dispatcher)
 
     def tensor(self, frame: Frame) -> list[bytes]:
@@ -185,7 +199,7 @@ class GraphJudge(Judge):
                     )
         if op == "XlaCallModule":
             for key, value in attributes:
-                if key == "module" and any(b"callback" in text for text in value.texts):
+                if key == "module" and any(_CALLBACK.search(text) for text in value.texts):
                     reason = "its program calls back into Python"
                     self._operator(op, Refusal(reason, Severity.CRITICAL), offset, "callback")
 

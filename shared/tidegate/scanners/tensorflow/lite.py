@@ -16,7 +16,7 @@ from tidegate.scanners.flatbuffer import Buffer, Table
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Severity, Subject
 from tidegate.scanners.protobuf.tree import Blob
 from tidegate.scanners.streams import read_exactly, shown, window
-from tidegate.scanners.tensorflow.operators import judged
+from tidegate.scanners.tensorflow.operators import judged, refused, refused_pattern
 
 _CUSTOM = 32
 _MAX_ITEMS = 1_000_000
@@ -132,6 +132,12 @@ class _Model:
         self._reach(start, count, 1)
         if 0 < count <= 1 << 20:
             text = self._buffer.bytes_at(start, count)
+            # The options of an operator of TensorFlow hold the node that is really run.
+            if (named := refused_pattern().search(text)) is not None:
+                found = named[0].decode()
+                refusal = refused(found)
+                reason = "it reads or writes files" if refusal is None else refusal.reason
+                self._found(found, reason, start, None if refusal is None else refusal.severity)
             judge_text(text, "options", start, self._subject, self._report, self._dispatcher)
         elif count:
             self._scan(start, count, "options")

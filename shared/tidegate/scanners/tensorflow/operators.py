@@ -8,6 +8,7 @@ what they are given (`saver`).
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -24,6 +25,7 @@ class Refusal:
     severity: Severity
 
 
+_TELLING_LENGTH = 6
 _UNKNOWN = Refusal(
     "TensorFlow does not have it, so that a library of native code must be loaded to run it",
     Severity.HIGH,
@@ -59,6 +61,14 @@ def saver_operators() -> frozenset[str]:
 def refused(name: str) -> Refusal | None:
     """Why the operator is held, whoever defines it; None where it is not."""
     return _refused().get(name)
+
+
+@cache
+def refused_pattern() -> re.Pattern[bytes]:
+    """Finds the name of an operator that is held, in bytes in which a node may stand."""
+    names = sorted({*_refused(), *saver_operators()}, key=len, reverse=True)
+    longer = [re.escape(name) for name in names if len(name) >= _TELLING_LENGTH]
+    return re.compile(rb"(?<![A-Za-z0-9_])(?:" + "|".join(longer).encode() + rb")")
 
 
 def judged(name: str) -> Refusal | None:

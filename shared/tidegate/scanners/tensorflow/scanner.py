@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
-from tidegate.scanners.protobuf.probe import message_of
+from tidegate.scanners.protobuf.probe import roots_of
 from tidegate.scanners.protobuf.schema import family
 from tidegate.scanners.protobuf.wire import walk
 from tidegate.scanners.tensorflow.graphs import GraphJudge
@@ -19,9 +19,8 @@ class TensorFlowScanner(Scanner):
 
     def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
         """Walk the message, then judge what its graphs use."""
-        told = message_of(subject.stream, subject.size)
-        root = told[1] if told is not None and told[0] == "tensorflow" else "GraphDef"
-        judge = GraphJudge(subject, report, dispatcher)
-        message = family("tensorflow")[_ROOTS.get(root, root)]
-        walk(subject.stream, 0, subject.size, message, judge)
-        judge.finish()
+        for root in roots_of(subject.stream, subject.size, "tensorflow") or ("GraphDef",):
+            judge = GraphJudge(subject, report, dispatcher)
+            message = family("tensorflow")[_ROOTS.get(root, root)]
+            walk(subject.stream, 0, subject.size, message, judge)
+            judge.finish()
