@@ -8,6 +8,7 @@ import io
 import lzma
 import marshal
 import pickle
+import struct
 import tarfile
 import zlib
 
@@ -173,3 +174,17 @@ def test_any_bytes_have_a_format(data, name):
     formats = told(data, name)
     assert formats
     assert Format.UNKNOWN not in formats or formats == (Format.UNKNOWN,)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        struct.pack("<64e", *[1.0] * 64),
+        struct.pack("<64e", *[0.5, 1.0] * 32),
+        struct.pack("<64i", -1, 100, *range(62)),
+        struct.pack("<64i", 65536, *range(1, 64)),
+        struct.pack("<64h", 60, 60, *range(62)),
+    ],
+)
+def test_numbers_are_no_format(numbers):
+    assert told(numbers) == (Format.UNKNOWN,)

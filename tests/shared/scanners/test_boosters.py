@@ -260,3 +260,22 @@ def test_a_changed_document_is_read_without_an_error(at, new, binary):
 def test_any_bytes_behind_a_mark_are_read_without_an_error(data):
     for mark in (b"binf", b"CBM1", b"{L\0\0\0\0\0\0\0\1a", b"tree\nversion=v4\n"):
         scanned(mark + data, "model")
+
+
+@pytest.mark.parametrize(
+    "code", [b"__import__('os').system('true')", b"eval('1')", b"/bin/sh -c x"]
+)
+def test_code_among_a_models_texts_is_found(code):
+    for data in (
+        u_model((b"note", b"S" + u_text(code))),
+        x_model(attributes=[(b"note", code)]),
+        LIGHTGBM.replace(b"Column_0\nfeature_infos", code + b"\nfeature_infos"),
+        LIGHTGBM.replace(b"[data: ]", b"[data: " + code + b"]"),
+        LIGHTGBM.replace(b"pandas_categorical:null", b'pandas_categorical:["' + code + b'"]'),
+    ):
+        assert "BOOSTER-MALFORMED" in grave_rules_of(scanned(data, "model"))
+
+
+def test_a_pickle_among_a_models_numbers_is_found():
+    numbers = b"[$U#L" + struct.pack(">q", len(HARMFUL)) + HARMFUL
+    assert "PICKLE-EXEC" in grave_rules_of(scanned(u_model((b"bytes", numbers)), "m.ubj"))

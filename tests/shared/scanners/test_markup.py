@@ -126,9 +126,10 @@ HOSTILE = {
     "entity in a page": (XXE.replace("PMML", "html") + "<html>&x;</html>", "XML-ENTITY"),
     "external DTD": ('<!DOCTYPE a SYSTEM "http://host.example/a.dtd"><a/>', "XML-DOCTYPE"),
     "unknown public DTD": ('<!DOCTYPE a PUBLIC "-//X//X" "x.dtd"><a/>', "XML-DOCTYPE"),
-    "harmless name, own subset": (
-        '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x" [<!ATTLIST a b CDATA "c">]><svg/>',
-        "XML-DOCTYPE"),
+    "attributes set by the document type": (
+        '<!DOCTYPE svg [<!ATTLIST svg onload CDATA "alert(1)">]><svg/>', "XML-SCRIPT"),
+    "own type and one from elsewhere": (
+        '<!DOCTYPE a SYSTEM "http://host.example/a.dtd" [<!ELEMENT a ANY>]><a/>', "XML-DOCTYPE"),
     "XInclude": (
         ('<a xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="/etc/hostname"'
         ' parse="text"/></a>'), "XML-INCLUDE"),
@@ -223,6 +224,18 @@ def test_an_encoding_hides_nothing(sample, encoding):
 def test_a_script_in_a_page_is_told():
     for body in ("<script>let a = 1</script>", "<p onclick='x()'>", "<iframe src='x'></iframe>"):
         assert rules_of(scanned(HTML.format(body).encode(), "card.html")) == {"HTML-SCRIPT"}
+
+
+def test_a_document_type_without_entities_is_told():
+    text = '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x" [<!ELEMENT svg ANY>]><svg/>'
+    assert rules_of(scanned(text.encode(), "x.svg")) == {"XML-DOCTYPE"}
+    assert not grave_rules_of(scanned(text.encode(), "x.svg"))
+
+
+def test_words_about_code_in_any_other_xml_are_told():
+    report = scanned(b"<feed><p>Call eval(x) there.</p></feed>", "feed.xml")
+    assert rules_of(report) == {"PMML-CODE"}
+    assert not grave_rules_of(report)
 
 
 def test_xml_that_breaks_off_is_unread():

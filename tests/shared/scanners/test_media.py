@@ -151,3 +151,17 @@ def test_what_matplotlib_and_scipy_write_has_no_finding():
 def test_changed_media_are_read_without_an_error(kind, at, new):
     data = SMALL[kind]
     scanned(data[:at] + new + data[at + len(new) :], "x")
+
+
+def test_a_payload_in_a_value_of_a_picture_is_found():
+    tag = struct.pack("<HHII", 700, 7, len(HARMFUL), 0)
+    start = 8 + 2 + 12 + 4
+    data = b"II*\0" + struct.pack("<IH", 8, 1) + tag[:8] + struct.pack("<I", start) + bytes(4)
+    assert "PICKLE-EXEC" in grave_rules_of(scanned(data + HARMFUL, "x.tif"))
+    icon = struct.pack("<HHH4BHHII", 0, 1, 1, 1, 1, 0, 0, 1, 32, len(HARMFUL), 22) + HARMFUL
+    assert "PICKLE-EXEC" in grave_rules_of(scanned(icon, "x.ico"))
+
+
+def test_sound_that_a_stream_left_without_its_size_has_no_finding():
+    data = wav()
+    assert_clean(scanned(data[:4] + b"\xff\xff\xff\xff" + data[8:], "x.wav"))

@@ -43,6 +43,11 @@ def matlab(*, array: int = 6, inner: bytes = b"") -> bytes:
     return b"MATLAB 5.0".ljust(124) + b"\0\1IM" + element(14, body)
 
 
+MOTOROLA = (
+    b"MATLAB 5.0".ljust(124) + b"\1\0MI" + struct.pack(">II", 14, 56)
+    + struct.pack(">6I", 6, 8, 6, 0, 5, 8) + struct.pack(">4I", 1, 1, 0x00010001, 0x78000000)
+    + struct.pack(">IId", 9, 8, 1.5)
+)  # fmt: skip
 CHECKSUMS = b"crc\0" + struct.pack(">I", 512) + bytes(range(100, 140))
 
 
@@ -53,6 +58,7 @@ CHECKSUMS = b"crc\0" + struct.pack(">I", 512) + bytes(range(100, 140))
         (fasttext(quantised=True), "model.ftz"),
         (word2vec(), "vectors.bin"),
         (matlab(), "x.mat"),
+        (MOTOROLA, "x.mat"),
         (matlab(array=1, inner=matlab()[128:]), "cell.mat"),
         (CHECKSUMS, ".part-00000.crc"),
         (b"crc\0\0\0\2\0", "._SUCCESS.crc"),

@@ -14,8 +14,8 @@ from tidegate.artifact.formats.kinds import Format
 _TIFF = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 _AIFF = frozenset({b"AIFF", b"AIFC"})
 _BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
-# A safetensors header may begin with a "<" and zeros as well.
-_UTF16_MARKUP = re.compile(rb"<\0[^\0]\0|\0<\0[^\0]")
+# A safetensors header may begin with a "<" and zeros as well, and ones of 16 bits are such pairs.
+_WIDE_MARKUP = re.compile(rb"<\0[?!a-zA-Z]\0[ -~]\0|\0<\0[?!a-zA-Z]\0[ -~]")
 _NETPBM = re.compile(rb"P[456](?:\s|#[^\n]{0,200}\n)+\d{1,7}\s+\d{1,7}(?:\s+\d{1,5})?\s")
 _RIFF = frozenset({b"WAVE", b"AVI ", b"RMID", b"sfbk", b"ACON"})
 _WORD2VEC = re.compile(rb"\d{1,9} \d{1,6}\r?\n[^\n ]{1,400} ")
@@ -30,13 +30,13 @@ _PROGRAMS: tuple[tuple[int, bytes], ...] = (
     (0, b"\xed\xab\xee\xdb"),  # a package of RPM
     (0, b"\x1bLua"),
     (0, b"\x1bLJ"),
-    (0, b"FOR1"),  # Erlang's byte code
+    (8, b"BEAM"),  # Erlang's byte code
     (0, b"\xca\xfe\xd0\x0d"),  # packed Java classes
     (0, b"JM\1\0PK"),  # a Java module
     (0, b"\3\2#\7\0"),  # SPIR-V
     (0, b"\x50\xed\x55\xba"),  # CUDA programs
-    (0, b"MTLB"),
-    (0, b"dey\n"),
+    (0, b"MTLB\1"),
+    (0, b"dey\n0"),
     (0, b"xar!\0"),  # an installer for macOS
     (0, b"\x7fCGC"),
 )
@@ -68,8 +68,7 @@ def by_data_head(head: bytes, size: int) -> Iterator[Format]:
         yield Format.NATIVE
     if head.startswith(b"Obj\1"):
         yield Format.AVRO
-    if head[:4] == b"\xff\xff\xff\xff" and 16 <= int.from_bytes(head[4:8], "little") < size:
-        # A stream of Arrow's messages begins with the length of its schema.
+    if _is_arrow_stream(head, size):
         yield Format.ARROW
     if head.startswith(b"binf") and head[4:64].count(0) > 8:
         yield Format.XGBOOST
@@ -87,7 +86,7 @@ def by_data_head(head: bytes, size: int) -> Iterator[Format]:
         yield Format.MEDIA
     if head.startswith((b"\0\0\0\x0cjP  ", b"fLaC", b"ID3\2", b"ID3\3", b"ID3\4")):
         yield Format.MEDIA
-    if _UTF16_MARKUP.match(head):
+    if _WIDE_MARKUP.match(head):
         # UTF-16 without a mark, which XML readers tell by this start.
         yield Format.MARKUP
     if _is_ubjson(head, size):
@@ -98,7 +97,17 @@ def _is_icon(head: bytes, size: int) -> bool:
     """An icon's directory, whose first picture follows it."""
     count = int.from_bytes(head[4:6], "little")
     start = int.from_bytes(head[18:22], "little")
-    return head.startswith(b"\0\0\1\0") and 1 <= count <= 256 and 6 + 16 * count <= start < size
+    return head.startswith(b"\0\0\1\0") and 1 <= count <= 256 and 6 + 16 * count == start < size
+
+
+def _is_arrow_stream(head: bytes, size: int) -> bool:
+    """A message's length, and a flatbuffer whose first table has a list of fields."""
+    length, root = (int.from_bytes(head[at : at + 4], "little") for at in (4, 8))
+    if head[:4] != b"\xff\xff\xff\xff" or not 16 <= length < size or not 4 <= root < length:
+        return False
+    back = int.from_bytes(head[8 + root : 12 + root], "little", signed=True)
+    fields = head[8 + root - back : 10 + root - back] if 0 <= root - back < length else b""
+    return len(fields) == 2 and 4 <= int.from_bytes(fields, "little") <= 32
 
 
 def _is_ubjson(head: bytes, size: int) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from tidegate.scanners.cursor import BrokenError, Cursor
 from tidegate.scanners.flatbuffer import Buffer
 from tidegate.scanners.interface import Subject
+from tidegate.scanners.markup.tables import CODE
 from tidegate.scanners.streams import shown
 
 _VERSION, _TREES, _INFO, _PARTS = range(4)
@@ -33,6 +34,9 @@ def read_model(subject: Subject) -> tuple[int, int]:
         raise BrokenError(f"The core's version is {shown(version.decode('latin-1'))}.")
     if root.table(_TREES) is None:
         raise BrokenError("The core has no trees.")
+    for pair in root.tables(_INFO):
+        if CODE.search((pair.text(1) or b"").decode("latin-1")):
+            raise BrokenError("A text beside the model holds code.")
     parts = root.texts(_PARTS)
     for part in parts:
         if part.rstrip(b"\0") not in _KNOWN_PARTS:

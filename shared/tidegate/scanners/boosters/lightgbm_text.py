@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from tidegate.scanners.cursor import BrokenError
+from tidegate.scanners.markup.tables import CODE
 
 _CHUNK = 1 << 20
 _KEPT = 1 << 10
@@ -31,13 +32,15 @@ _LONELY = frozenset({b"average_output"})
 def check_model(stream: BinaryIO) -> None:
     """BrokenError at the first line that LightGBM would not have written there."""
     section = "head"
-    for number, start, is_numeric in _lines(stream):
+    for number, start, is_numeric, is_code in _lines(stream):
         line = start.rstrip(b"\r")
         if number == 1:
             if line != b"tree":
                 raise BrokenError("The first line is not LightGBM's.")
             continue
         section = _next_section(section, line)
+        if is_code:
+            raise BrokenError(f"Line {number} holds code.")
         if not _fits(section, line, is_numeric=is_numeric):
             raise BrokenError(f"Line {number} is none that LightGBM writes.")
 
@@ -78,15 +81,15 @@ def _fits(section: str, line: bytes, *, is_numeric: bool) -> bool:
     return line in {b"end of trees", b"end of parameters"}
 
 
-def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
-    """Each line's number, its start, and whether all behind its "=" are numbers."""
-    number, start, numeric, begun = 1, b"", True, False
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool, bool]]:
+    """Each line's number, start, whether all behind its "=" are numbers, and whether it is code."""
+    number, start, numeric, begun, coded = 1, b"", True, False, False
     while chunk := stream.read(_CHUNK):
         parts = chunk.split(b"\n")
         for index, part in enumerate(parts):
             if index:
-                yield number, start, numeric
-                number, start, numeric, begun = number + 1, b"", True, False
+                yield number, start, numeric, coded
+                number, start, numeric, begun, coded = number + 1, b"", True, False, False
             if len(start) < _KEPT:
                 start += part[: _KEPT - len(start)]
             if begun:
@@ -95,5 +98,7 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
                 _, equals, value = part.partition(b"=")
                 begun = bool(equals)
                 numeric = numeric and not value.translate(None, _NUMBERS)
+            if not (begun and numeric) and not coded:
+                coded = CODE.search(part.decode("latin-1")) is not None
     if start:
-        yield number, start, numeric
+        yield number, start, numeric, coded

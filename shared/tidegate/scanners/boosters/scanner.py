@@ -10,6 +10,7 @@ from tidegate.scanners.boosters.ubjson import UbjsonReader
 from tidegate.scanners.boosters.xgboost_binary import read_binary
 from tidegate.scanners.cursor import BrokenError, Cursor
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
+from tidegate.scanners.markup.tables import CODE
 from tidegate.scanners.streams import window
 
 _SUSPECT = 64
@@ -43,6 +44,8 @@ class BoosterScanner(Scanner):
 
 def _scan_xgboost(subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
     texts = read_binary(Cursor(subject.stream, subject.size))
+    if any(CODE.search(text.decode("latin-1")) for _, text in texts):
+        raise BrokenError("A text beside the model holds code.")
     _look_into(texts, subject, report, dispatcher)
 
 
@@ -52,6 +55,8 @@ def _scan_ubjson(subject: Subject, report: Report, dispatcher: Dispatcher) -> No
     reader.read()
     cursor.expect_end("the document")
     paths = reader.paths
+    if reader.coded:
+        raise BrokenError(f"The text at byte {reader.coded[0][0]} holds code.")
     is_model = {"learner", "learner.gradient_booster", "learner.learner_model_param"} <= paths
     is_state = {"Config", "Model", "Model.learner"} <= paths
     if not (is_model or is_state):

@@ -10,10 +10,12 @@ import re
 from dataclasses import dataclass
 
 from tidegate.scanners.cursor import BrokenError, Cursor
+from tidegate.scanners.markup.tables import CODE
 
 _WIDTHS = {b"i": 1, b"U": 1, b"I": 2, b"l": 4, b"L": 8, b"d": 4, b"D": 8, b"C": 1}
 _COUNTS = {b"i": "b", b"U": "B", b"I": "h", b"l": "i", b"L": "q"}
 _PLAIN = frozenset({b"Z", b"N", b"T", b"F"})
+_FILES = (b"\x80", b"PK\3\4", b"\x7fELF", b"MZ", b"(", b"c", b"\x1f\x8b")
 _MAX_DEPTH = 200
 _LONG_TEXT = 32 << 20
 _MOST_VALUES = 20_000_000
@@ -38,6 +40,8 @@ class UbjsonReader:
         self.paths: set[str] = set()
         self.odd_texts: list[tuple[int, bytes]] = []
         """Texts that hold control bytes, each with its offset: XGBoost writes none."""
+        self.coded: list[tuple[int, bytes]] = []
+        """Texts that read like code."""
 
     def read(self) -> None:
         """Read the document; BrokenError where it is none. The cursor then stands behind it."""
@@ -88,6 +92,8 @@ class UbjsonReader:
         elif marker in {b"S", b"H"}:
             at = cursor.at
             text = cursor.take(self._count(cursor.take(1)), _LONG_TEXT)
+            if len(self.coded) < 10 and CODE.search(text.decode("latin-1")):
+                self.coded.append((at, text))
             if re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", text) and len(self.odd_texts) < 100:
                 self.odd_texts.append((at, text))
         elif marker in {b"[", b"{"}:
@@ -106,7 +112,7 @@ class UbjsonReader:
             cursor.skip(1)
             count = self._count(cursor.take(1))
         if kind is not None and count is not None and not is_object and kind in _WIDTHS:
-            cursor.skip(count * _WIDTHS[kind])
+            self._numbers(count, _WIDTHS[kind])
             return
         if kind in _PLAIN:
             raise BrokenError(f"A container is typed as values without bytes (byte {cursor.at}).")
@@ -115,6 +121,15 @@ class UbjsonReader:
         if len(self._open) >= _MAX_DEPTH:
             raise BrokenError("It nests too deep.")
         self._open.append(_Container(is_object, kind, count))
+
+    def _numbers(self, count: int, width: int) -> None:
+        """Pass over numbers; single bytes that begin like a file are kept to be looked at."""
+        at, size = self._cursor.at, count * width
+        if width == 1 and self._cursor.peek(4).startswith(_FILES):
+            data = self._cursor.take(min(size, self._cursor.left, _LONG_TEXT), _LONG_TEXT)
+            self.odd_texts.append((at, data))
+            self._cursor.seek(at)
+        self._cursor.skip(size)
 
     def _count(self, marker: bytes) -> int:
         if marker not in _COUNTS:

@@ -58,9 +58,8 @@ _PATTERNS: tuple[tuple[str, Severity | None, str, re.Pattern[str]], ...] = (
         "reads or sends what the browser keeps",
         re.compile(
             r"document\s*\.\s*cookie|\bfetch\s*\(|XMLHttpRequest|sendBeacon|new\s+WebSocket"
-            r"|\beval\s*\(|new\s+Function\s*\(|\batob\s*\(|importScripts|(?:local|session)Storage"
-            r"|(?:window|document|top|parent)\s*\.\s*location|document\s*\.\s*write|unescape\s*\("
-            r"|String\s*\.\s*fromCharCode",
+            r"|\beval\s*\(|new\s+Function\s*\(|\batob\s*\(|importScripts"
+            r"|(?:window|document|top|parent)\s*\.\s*location(?:\.href)?\s*=[^=]",
             _FLAGS,
         ),
     ),

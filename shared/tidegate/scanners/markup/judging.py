@@ -26,6 +26,10 @@ _FETCHED = frozenset({"image", "use", "feimage", "iframe", "embed", "object", "a
                       "source", "link", "import", "animation", "tref", "pattern",
                       "mpath"})  # fmt: skip
 _FRAMES = frozenset({"iframe", "embed", "object", "applet", "frame", "handler", "listener"})
+_SHOWN = frozenset({"svg", "html"})
+"""Documents that a browser shows, with all that it does for them."""
+_NO_CODE = frozenset({"pmml", "net", "svg", "score"})
+"""Documents in which code has no honest place; elsewhere it may be a text about code."""
 _PLAIN_LINKS = ("hyperlink",)
 _ONLY_TELLS = ("xmlns", "xsi:", "schemalocation")
 
@@ -43,13 +47,19 @@ class Judge:
 
     def doctype(self, name: str, system: str | None, public: str | None, *, has_own: bool) -> None:
         """A type of the document's own, or from elsewhere, is one too many."""
-        if has_own:
-            self._say("XML-DOCTYPE", "The document brings a document type of its own.", "own")
-        elif (system or public) and public not in markup_table().harmless_doctypes:
+        table = markup_table()
+        known = public in table.harmless_doctypes or (
+            not public and (system or "").startswith(table.harmless_places)
+        )
+        if (system or public) and not known:
             place = shown(system or public or "")
             self._say(
                 "XML-DOCTYPE", f"The document type {shown(name)} is fetched from {place}.", place
             )
+        elif has_own:
+            # Without entities, which end the reading, it can do no more than set attributes.
+            text = "The document brings a document type of its own."
+            self._say("XML-DOCTYPE", text, "own", Severity.MEDIUM)
 
     def entity(self, name: str, value: str | None, system: str | None, *, parameter: bool) -> None:
         """Every entity is told; one from outside is the graver."""
@@ -70,7 +80,7 @@ class Judge:
             self._judge_root(local, attributes)
         self._above.append(local)
         self._judge_namespaces(attributes)
-        if local == "script" or local in _FRAMES:
+        if local == "script" or (local in _FRAMES and self._root in _SHOWN):
             self._say("XML-SCRIPT", f"An element {shown(name)} runs or embeds something.", local)
         if local == "relationship":
             self._judge_relationship(attributes)
@@ -142,13 +152,14 @@ class Judge:
             self._say("XML-RUNS", "The document has macros.", kind)
 
     def _judge_attribute(self, local: str, key: str, value: str) -> None:
-        if HANDLER.fullmatch(key) and value.strip() and self._root in {"svg", "html"}:
+        if HANDLER.fullmatch(key) and value.strip() and self._root in _SHOWN:
             self._say("XML-SCRIPT", f"The attribute {shown(key)} runs its value.", key)
         if SCRIPT_URL.match(value):
             self._say("XML-SCRIPT", f"An address runs something: {shown(value)}.", shown(value, 40))
         if key.startswith(_ONLY_TELLS) or key.endswith("schemalocation"):
             return
-        if key in _LINKS and local in _FETCHED and OUTSIDE_URL.match(value):
+        fetched = self._root in _SHOWN and key in _LINKS and local in _FETCHED
+        if fetched and OUTSIDE_URL.match(value):
             self._say(
                 "XML-EXTERNAL", f"A {shown(local)} is fetched from {shown(value)}.", shown(value)
             )
@@ -164,7 +175,9 @@ class Judge:
     def _judge_code(self, text: str, what: str) -> None:
         if (matched := CODE.search(text)) is not None:
             told = shown(" ".join(matched[0].split()))
-            self._say("PMML-CODE", f"{what} holds code or a command: {told}.", told)
+            plain = self._root not in _NO_CODE and "extension" not in self._above
+            severity = Severity.MEDIUM if plain else None
+            self._say("PMML-CODE", f"{what} holds code or a command: {told}.", told, severity)
 
     def _say(self, rule: str, message: str, detail: str, severity: Severity | None = None) -> None:
         self._report.found(rule, self._subject, message, severity=severity, detail=detail)

@@ -52,7 +52,7 @@ class MarkupScanner(Scanner):
             if judge.stretches:
                 # OpenVINO looks for a graph's constants in the file of the same name.
                 name = subject.name.rsplit(".", 1)[0] + ".bin"
-                report.claim(subject, name, judge.stretches, alignment=64)
+                report.claim(subject, name, judge.stretches, alignment=64, optional=True)
         if meant:
             for finding in own.findings:
                 report.found(

@@ -14,6 +14,7 @@ class MarkupTable:
     """The names that are known; `data/markup.json`."""
 
     harmless_doctypes: frozenset[str]
+    harmless_places: tuple[str, ...]
     encodings: frozenset[str]
     running_roots: tuple[tuple[str, str], ...]
     running_namespaces: tuple[tuple[str, str], ...]
@@ -25,6 +26,7 @@ def markup_table() -> MarkupTable:
     table = read_table("markup.json")
     return MarkupTable(
         harmless_doctypes=frozenset(table["harmless_doctypes"]),
+        harmless_places=tuple(table["harmless_places"]),
         encodings=frozenset(table["encodings"]),
         running_roots=tuple(sorted(table["running_roots"].items())),
         running_namespaces=tuple(sorted(table["running_namespaces"].items())),

@@ -20,6 +20,7 @@ _MAX_DEPTH = 5_000
 _DECLARED = re.compile(
     rb"""^<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([^"']{0,100})["']""", re.DOTALL
 )
+_ONE_BYTE = re.compile(r"iso-8859-\d{1,2}|(?:windows-|cp)125\d|koi8-[ru]|tis-620")
 
 
 class XmlStoppedError(Exception):
@@ -64,7 +65,8 @@ def walk(stream: BinaryIO, handler: Handler) -> None:
     stream.seek(0)
     first = stream.read(_CHUNK)
     encoding = declared_encoding(first)
-    if encoding is not None and encoding not in markup_table().encodings:
+    known = markup_table().encodings
+    if encoding is not None and encoding not in known and not _ONE_BYTE.fullmatch(encoding):
         raise XmlStoppedError("its encoding is one that readers take differently")
     parser = expat.ParserCreate()
     _Walk(parser, handler).attach()

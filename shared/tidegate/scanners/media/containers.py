@@ -9,7 +9,9 @@ from tidegate.scanners.cursor import BrokenError, Cursor
 from tidegate.scanners.media.parts import Parts
 
 _MOST = 500_000
-_FREE_BOXES = frozenset({b"free", b"skip", b"uuid", b"wide", b"udta", b"meta"})
+_BOXES = frozenset(
+    {b"ftyp", b"mdat", b"moov", b"moof", b"idat", b"jp2c", b"jP  ", b"sidx", b"mfra"}
+)
 _RIFF_DATA = frozenset({b"data", b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"fmt ", b"VP8X", b"ANIM",
                         b"movi", b"idx1"})  # fmt: skip
 
@@ -17,7 +19,8 @@ _RIFF_DATA = frozenset({b"data", b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"fmt ", b"
 def read_riff(cursor: Cursor, parts: Parts) -> None:
     """A form whose chunks fill it; its size is the file's."""
     _, size, _ = cursor.unpack("4sI4s")
-    end = 8 + size
+    # Writers that stream don't know the size yet.
+    end = cursor.size if size == 0xFFFFFFFF else 8 + size
     if end > cursor.size:
         raise BrokenError(f"The form claims {size} bytes, and the file ends before.")
     for _ in range(_MOST):
@@ -29,6 +32,9 @@ def read_riff(cursor: Cursor, parts: Parts) -> None:
         at = cursor.at
         # A chunk of odd length is padded, but the last one is not by every writer.
         step = length + (length & 1) if at + length < end else length
+        if end < at + length <= cursor.size:
+            # The sound is longer than the form that it lies in, as some writers leave it.
+            end = at + length
         if at + length > end:
             raise BrokenError(f"The chunk at byte {at} leaves the form.")
         if name not in _RIFF_DATA:
@@ -69,7 +75,7 @@ def read_boxes(cursor: Cursor, parts: Parts) -> None:
             break
         if length < cursor.at - start or start + length > cursor.size:
             raise BrokenError(f"The box at byte {start} leaves the file.")
-        if name in _FREE_BOXES:
+        if name not in _BOXES:
             parts.look(cursor.at, start + length - cursor.at, "box")
         cursor.seek(start + length)
     else:

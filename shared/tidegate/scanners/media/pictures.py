@@ -163,6 +163,7 @@ def read_ico(cursor: Cursor, parts: Parts) -> None:
     for start, length in places:
         if start != reached:
             raise BrokenError(f"The icon at byte {start} does not follow the one before.")
+        parts.look(start, length, "icon")
         reached = start + length
     cursor.seek(reached)
     parts.behind(reached, "picture")

@@ -16,6 +16,7 @@ _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 1
 _LAYOUTS = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _PLACES = {273: 279, 324: 325, 288: 289, 513: 514}
 """Tags that say where data lie, and the tags that say how long they are."""
+_LOOKED = frozenset({1, 2, 6, 7})
 _DIRECTORIES = frozenset({330, 34665, 34853, 40965})
 _MOST_DIRECTORIES = 10_000
 _MOST_ENTRIES = 4096
@@ -27,7 +28,10 @@ _REMAINS = 64
 
 def read_tiff(cursor: Cursor, parts: Parts) -> None:
     """Follow every directory; then look at the stretches that nothing points to."""
-    covered = list(_Directories(cursor).ranges())
+    directories = _Directories(cursor)
+    covered = list(directories.ranges())
+    for start, length in directories.looked:
+        parts.look(start, length, "value")
     reached = 0
     for start, length in sorted(covered):
         if start - reached > _PADDING:
@@ -59,6 +63,8 @@ class _Directories:
             raise BrokenError("The BigTIFF header is not one.")
         self._pending = [cursor.number("Q" if self._wide else "I")]
         self._seen: set[int] = set()
+        self.looked: list[tuple[int, int]] = []
+        """Values that are bytes or texts: start and length."""
         self._head = cursor.at
 
     def ranges(self) -> Iterator[tuple[int, int]]:
@@ -93,6 +99,8 @@ class _Directories:
                     raise BrokenError(f"The value of tag {tag} leaves the file.")
                 yield value, length
             places[tag] = (kind, number, value)
+            if kind in _LOOKED and length > inline:
+                self.looked.append((value, length))
         cursor.seek(entries + width * count)
         self._pending.append(cursor.number("Q" if self._wide else "I"))
         yield at, cursor.at - at

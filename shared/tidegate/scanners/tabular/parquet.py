@@ -116,7 +116,8 @@ def _is_thrift(data: bytes) -> bool:
     try:
         while reader.at < len(data):
             fields = reader.struct()
-            if not {1, 2, 3, 4, 5, 6, 7} <= set(fields):
+            meta = fields[3] if isinstance(fields.get(3), dict) else fields
+            if not {1, 2, 3, 4, 5, 6, 7} <= set(meta):
                 return False
     except BrokenError:
         return False

@@ -25,10 +25,8 @@ _HEAD = 128
 def read_matlab(cursor: Cursor, subject: Subject, report: Report) -> None:
     """Follow the elements to the end."""
     cursor.seek(124)
-    cursor = Cursor(subject.stream, subject.size, at=124, order="<")
-    version, mark = cursor.unpack("H2s")
-    order = "<" if mark == b"IM" else ">"
-    if mark not in {b"IM", b"MI"} or (version if order == "<" else version >> 8) != 0x0100:
+    order = {b"\0\1IM": "<", b"\1\0MI": ">"}.get(cursor.take(4))
+    if order is None:
         raise BrokenError("The header is none of version 5.")
     _elements(Cursor(subject.stream, subject.size, at=_HEAD, order=order), order, subject, report)
 
