@@ -210,6 +210,8 @@ class Expansion:
 class _Expanded(io.RawIOBase):
     """A seekable view of an expansion whose size is known; going back starts again."""
 
+    going_back_is_slow = True
+
     def __init__(self, begin: Callable[[], Expansion], size: int, head: bytes, tail: bytes) -> None:
         super().__init__()
         self._begin, self._size, self._head, self._tail = begin, size, head, tail

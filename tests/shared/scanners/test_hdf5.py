@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import pickle
@@ -281,6 +282,26 @@ def test_a_file_in_an_honest_tar_is_not_called_hidden():
         entry.size = len(data)
         archive.addfile(entry, io.BytesIO(data))
     assert "HDF5-HIDDEN-DATA" not in rules_of(scanned(stream.getvalue(), "x.tar"))
+
+
+def test_a_file_that_only_a_driver_reads_is_held():
+    data = hdf5_file(lambda f: f.attrs.__setitem__("a", 1))
+    undefined = bytes([0xFF]) * 8
+    assert data[48:56] == undefined
+    report = scanned(data[:48] + struct.pack("<Q", 96) + data[56:])
+    assert "HDF5-EXTERNAL" in grave_rules_of(report)
+
+
+def test_a_large_file_that_is_compressed_is_read_in_time():
+    def fill(file):
+        for number in range(300):
+            file.create_dataset(f"layer {number}/x", data=np.zeros(20_000, "f4"))
+        file["out"] = h5py.ExternalLink("x.h5", "/")
+
+    data = gzip.compress(hdf5_file(fill), 1)
+    began = time.monotonic()
+    assert "HDF5-EXTERNAL" in grave_rules_of(scanned(data, "x.h5.gz"))
+    assert time.monotonic() - began < 15
 
 
 def broken(data: bytes, old: bytes, new: bytes) -> bytes:

@@ -223,8 +223,9 @@ def test_a_function_of_tensorflow_passes_by_its_name():
 
 def judged(value: object, *, revived: bool) -> Report:
     report = Report(Limits())
-    subject = Subject(io.BytesIO(), 0, "keras_metadata.pb", "protobuf")
-    report_config(json.dumps(value), subject, report, revived=revived)
+    data = json.dumps(value).encode()
+    subject = Subject(io.BytesIO(data), len(data), "keras_metadata.pb", "protobuf")
+    report_config(subject, report, revived=revived)
     return report
 
 

@@ -81,9 +81,15 @@ def _binary(stream: BinaryIO, size: int, head: bytes, tail: bytes) -> list[Forma
 
 
 def _has_superblock(stream: BinaryIO, size: int) -> bool:
-    """Whether an HDF5 file begins where its library looks: at 512 and at each double of it."""
+    """Whether an HDF5 file begins where its library looks: at 512 and at each double of it.
+
+    In an archive's compressed member only as far as its beginning is kept: looking further would
+    unfold all of it once more, and what no HDF5 reader looks at there, another one accounts for.
+    """
+    is_slow = getattr(getattr(stream, "raw", None), "going_back_is_slow", False)
+    last = min(size, _HEAD) if is_slow else size
     at = 512
-    while at + len(_HDF5) <= size:
+    while at + len(_HDF5) <= last:
         if read_at(stream, at, len(_HDF5)) == _HDF5:
             return True
         at *= 2

@@ -26,6 +26,7 @@ class Message(enum.IntEnum):
     SHARED_TABLE = 0x0F
     CONTINUATION = 0x10
     SYMBOL_TABLE = 0x11
+    DRIVER = 0x14
     ATTRIBUTE_INFO = 0x15
 
 

@@ -6,7 +6,9 @@ finding and does not keep the other objects from being read.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from dataclasses import replace
 
 from tidegate.artifact.formats import Format, detect_formats
 from tidegate.scanners.hdf5.attributes import attributes_of
@@ -36,6 +38,7 @@ _MAX_PATH = 200
 _BOMB_SIZE = 4 << 30
 _BOMB_RATIO = 1000
 _MATLAB_BLOCK = 512
+_MAX_AT_HAND = 96 << 20
 
 
 class Hdf5Scanner(Scanner):
@@ -46,6 +49,7 @@ class Hdf5Scanner(Scanner):
 
     def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
         """Read the first superblock, as the library does, and all that hangs on it."""
+        subject = _at_hand(subject, report)
         place = next(places(subject.stream, subject.size), None)
         if place is None:
             report.found("HDF5-MALFORMED", subject, "The file has no HDF5 superblock.")
@@ -55,8 +59,25 @@ class Hdf5Scanner(Scanner):
         except BrokenError as problem:
             _malformed(subject, report, str(problem))
             return
+        if superblock.has_driver:
+            report.found(
+                "HDF5-EXTERNAL",
+                subject,
+                "The file is one of several that only a driver of HDF5's own reads together.",
+            )
         _check_ends(superblock, subject, report, dispatcher)
         _Walk(superblock, subject, report, dispatcher).run()
+
+
+def _at_hand(subject: Subject, report: Report) -> Subject:
+    """The subject in memory, where its stream would unfold anew for each step back."""
+    if not getattr(getattr(subject.stream, "raw", None), "going_back_is_slow", False):
+        return subject
+    if subject.size > _MAX_AT_HAND:
+        report.unread(subject, f"a compressed HDF5 file of more than {_MAX_AT_HAND >> 20} MiB")
+        return subject
+    subject.stream.seek(0)
+    return replace(subject, stream=io.BytesIO(read_exactly(subject.stream, subject.size)))
 
 
 def _malformed(subject: Subject, report: Report, problem: str) -> None:
@@ -163,6 +184,8 @@ class _Walk:
         kinds = {message.kind for message in messages}
         if Message.SHARED_TABLE in kinds:
             raise TooMuchError("a file with a heap of shared messages")
+        if Message.DRIVER in kinds:
+            self._external(path, "The file needs a driver that joins several files", "driver")
         if max(kinds, default=0) > HIGHEST_KIND:
             raise TooMuchError("an object with messages that this version does not know")
         self._guarded(path, lambda: self._attributes(path, messages))

@@ -18,7 +18,8 @@ _LARGEST = 176
 class Superblock:
     """What one superblock says. `place` is its offset in the file, `end` the file's end by it.
 
-    `extension` is the address of the object that holds its further messages, if there is one.
+    `extension` is the address of the object that holds its further messages, if there is one;
+    `has_driver` says that a driver block asks for more files than this one.
     """
 
     place: int
@@ -27,6 +28,7 @@ class Superblock:
     root: int
     end: int
     extension: int | None = None
+    has_driver: bool = False
 
 
 def places(stream: BinaryIO, size: int) -> Iterator[int]:
@@ -67,9 +69,10 @@ def _old(data: bytes, stream: BinaryIO, size: int, place: int, version: int) -> 
     space.base = cursor.address()
     cursor.address()
     end = cursor.address()
+    driver = cursor.address()
     cursor.address()
-    cursor.address()
-    return Superblock(place, version, space, cursor.address(), end)
+    root = cursor.address()
+    return Superblock(place, version, space, root, end, None, driver != space.undefined)
 
 
 def _new(data: bytes, stream: BinaryIO, size: int, place: int, version: int) -> Superblock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tidegate.scanners.interface import Report, Subject
+from tidegate.scanners.interface import Report, Subject, iter_stream
 from tidegate.scanners.json_stream import JsonReader, JsonUnreadError, Pairs
 from tidegate.scanners.keras.judge import WATCHED, KerasPart, judge_object, keras_part
 
@@ -29,14 +29,15 @@ class _Judge:
         """A text says nothing about the model."""
 
 
-def report_config(text: str, subject: Subject, report: Report, *, revived: bool = False) -> None:
-    """Judge every object of a JSON text; what is no JSON is unread.
+def report_config(subject: Subject, report: Report, *, revived: bool = False) -> None:
+    """Judge every object of the subject, a JSON text; what is no JSON is unread.
 
     With `revived`, classes that nobody knows are no finding (see `judge_object`).
     """
     reader = JsonReader(_Judge(subject, report, revived=revived))
+    subject.stream.seek(0)
     try:
-        reader.read(iter((text.encode("utf-8", "replace"),)))
+        reader.read(iter_stream(subject.stream))
     except JsonUnreadError as reason:
         report.unread(subject, str(reason))
     if reader.irregular:

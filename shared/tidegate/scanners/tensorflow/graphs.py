@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from tidegate.scanners.embedded import judge_text, scan_bytes
 from tidegate.scanners.interface import Dispatcher, Report, Severity, Subject, iter_stream
+from tidegate.scanners.keras import report_config
 from tidegate.scanners.onnx.tensors import place_problem
 from tidegate.scanners.protobuf.schema import Field
 from tidegate.scanners.protobuf.tree import Blob, Frame, Judge
@@ -250,7 +251,12 @@ class GraphJudge(Judge):
                 else io.BytesIO(blob.data)
             )
             part = self.subject.inside(stream, blob.size, f"metadata@{blob.offset}")
-            if blob.size:
+            if stream.read(1) == b"{":
+                # For a class that nobody knows, Keras builds a stand-in from the graph.
+                stream.seek(0)
+                report_config(part, self.report, revived=True)
+            elif blob.size:
+                stream.seek(0)
                 self._dispatcher.dispatch(part, self.report)
 
     def checkpoint_state(self, frame: Frame) -> None:
