@@ -46,3 +46,27 @@ class CodeScanner(Scanner):
             line = head.splitlines()[0].decode("utf-8", errors="replace")
             message = f"The file is a script for {shown(line[2:].strip())}."
         report.found(rule, subject, message)
+        if subject.format == "bytecode":
+            _report_compiled(subject, report)
+
+
+def _report_compiled(subject: Subject, report: Report) -> None:
+    """Say what compiled Python reaches; it is held anyway, for Python may load it unasked."""
+    from tidegate.scanners.bytecode import UnreadableCodeError, concerns, read_compiled
+    from tidegate.scanners.bytecode.marshal_data import MAX_MARSHALLED
+
+    subject.stream.seek(0)
+    try:
+        codes = read_compiled(read_exactly(subject.stream, MAX_MARSHALLED + 17))
+    except UnreadableCodeError as error:
+        report.unread(subject, f"the compiled code can't be read: {error}")
+        return
+    for facts in codes:
+        for concern in concerns(facts):
+            report.found(
+                "CODE-BYTECODE",
+                subject,
+                f"{shown(facts.name)} in the compiled code names {shown(concern.path)}:"
+                f" {shown(concern.reason, 200)}.",
+                detail=shown(f"{facts.name}: {concern.path}", 200),
+            )

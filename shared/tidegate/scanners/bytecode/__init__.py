@@ -21,6 +21,7 @@ from tidegate.scanners.bytecode.judging import (
     is_telling_attribute,
     module_concern,
 )
+from tidegate.scanners.bytecode.marshal_data import read_compiled, read_marshalled
 
 __all__ = [
     "CodeFacts",
@@ -32,4 +33,6 @@ __all__ = [
     "is_risky_module",
     "is_telling_attribute",
     "module_concern",
+    "read_compiled",
+    "read_marshalled",
 ]

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from tidegate.scanners.bytecode import CodeFacts, UnreadableCodeError, read_marshalled
+from tidegate.scanners.bytecode.marshal_data import MAX_MARSHALLED
 from tidegate.scanners.callables import Standing, Use, judge
 from tidegate.scanners.pickle import code_objects, honest_calls, running_code
 from tidegate.scanners.pickle.objects import kind_of, note_state
-from tidegate.scanners.pickle.opcodes import Number, Text
+from tidegate.scanners.pickle.opcodes import Encoding, Number, Text
 from tidegate.scanners.pickle.source import Break
 from tidegate.scanners.pickle.trace import Trace, is_torch_file
 from tidegate.scanners.pickle.values import (
@@ -180,11 +182,27 @@ def _from_type(trace: Trace, callee: Global, args: Value, offset: int) -> None:
         note_state(trace, rebuilt, state, offset)
 
 
+def _marshalled(trace: Trace, _callee: Global, args: Value, offset: int) -> None:
+    """marshal.loads(bytes): what the code names is said beside the call, which is held anyway."""
+    values = tuple_args(args)
+    data = values[0] if values else None
+    if isinstance(data, Text) and data.encoding is Encoding.RAW and data.length <= MAX_MARSHALLED:
+        data = trace.read_text(data)
+    if not isinstance(data, bytes):
+        return
+    try:
+        for facts in read_marshalled(data):
+            trace.code(facts, offset)
+    except UnreadableCodeError as error:
+        trace.code(CodeFacts("marshalled code", unreadable=str(error)), offset)
+
+
 _SPECIAL: dict[str, Callable[[Trace, Global, Value, int], None]] = {
     "copyreg._reconstructor": _reconstructor,
     "copyreg.__newobj__": _make_first,
     "_codecs.encode": _encode,
     "torch._tensor._rebuild_from_type_v2": _from_type,
+    "marshal.loads": _marshalled,
 }
 
 
