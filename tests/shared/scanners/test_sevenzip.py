@@ -129,6 +129,12 @@ def test_bytes_behind_the_archive_are_found_and_scanned():
     assert "PICKLE-EXEC" in grave_rules_of(report)
 
 
+def test_bytes_between_the_parts_are_found_and_scanned():
+    whole = plain_header(["a.txt"], [TEXT[:90]])
+    report = scanned(sealed(whole[32:122] + HARMFUL_PICKLE, whole[122:]))
+    assert {"ARCHIVE-HIDDEN-DATA", "PICKLE-EXEC"} <= {f.rule for f in report.findings}
+
+
 @pytest.mark.parametrize(
     "data",
     [

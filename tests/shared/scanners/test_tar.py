@@ -174,6 +174,17 @@ def test_headers_that_lie_or_contradict_each_other_are_held(parts):
     assert "ARCHIVE-MALFORMED" in grave_rules_of(report), report.findings
 
 
+def test_members_behind_a_broken_header_are_read():
+    broken = header(b"a.txt", 3, checksum=b"000001\0 ") + padded(b"abc")
+    for data in (
+        tar(PLAIN, broken, member(b"m", HARMFUL_PICKLE)),
+        tar(broken, PLAIN, member(b"m", HARMFUL_PICKLE)),
+        tar(PLAIN, header(b"m", LENGTH, checksum=b"000001\0 "), padded(HARMFUL_PICKLE), PLAIN),
+    ):
+        report = scanned(data, "model.tar")
+        assert {"PICKLE-EXEC", "ARCHIVE-MALFORMED"} <= grave_rules_of(report)
+
+
 def test_a_sparse_member_is_unread():
     assert scanned(tar(PLAIN, member(b"b", TEXT, b"S"))).unread_parts
     sparse = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "b"}

@@ -48,8 +48,9 @@ class SevenZipScanner(Scanner):
 
     def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
         """Read the header, then each folder."""
+        used: list[tuple[int, int]] = [(0, _START)]
         try:
-            header, end = _read_header(subject)
+            header, end = _read_header(subject, used)
         except EncryptedError:
             report.found("ARCHIVE-ENCRYPTED", subject, "The archive's list of files is encrypted.")
             report.unread(subject, "the archive is encrypted")
@@ -67,11 +68,33 @@ class SevenZipScanner(Scanner):
                 offset=end,
             )
             _hand_on_rest(subject, end, report, dispatcher)
+        start = _START + header.streams.pack_position
+        used.append((start, start + sum(header.streams.pack_sizes)))
+        _report_gaps(used, subject, report, dispatcher)
         _Unfolding(subject, report, dispatcher).run(header)
 
 
-def _read_header(subject: Subject) -> tuple[Header, int]:
-    """The header, and where the archive ends."""
+def _report_gaps(
+    used: list[tuple[int, int]], subject: Subject, report: Report, dispatcher: Dispatcher
+) -> None:
+    """Bytes of the archive that belong to no packed stream and no header."""
+    reached = 0
+    for start, end in sorted(used):
+        if reached < start < subject.size:
+            report.found(
+                "ARCHIVE-HIDDEN-DATA",
+                subject,
+                f"{start - reached} bytes belong to no part of the archive.",
+                offset=reached,
+            )
+            size = start - reached
+            part = window(subject.stream, reached, size)
+            dispatcher.dispatch(subject.inside(part, size, f"bytes@{reached}"), report)
+        reached = max(reached, end)
+
+
+def _read_header(subject: Subject, used: list[tuple[int, int]]) -> tuple[Header, int]:
+    """The header, and where the archive ends; the stretches that were read join `used`."""
     stream = subject.stream
     stream.seek(0)
     start = read_exactly(stream, _START)
@@ -89,6 +112,7 @@ def _read_header(subject: Subject) -> tuple[Header, int]:
         return Header(Streams(), []), _START
     stream.seek(_START + offset)
     raw = read_exactly(stream, size)
+    used.append((_START + offset, end))
     if zlib.crc32(raw) != int.from_bytes(start[28:32], "little"):
         raise HeaderError("the checksum of its header does not hold")
     for _ in range(4):
@@ -96,6 +120,8 @@ def _read_header(subject: Subject) -> tuple[Header, int]:
         if isinstance(parsed, Header):
             return parsed, end
         raw = _encoded_header(subject, parsed)
+        begin = _START + parsed.pack_position
+        used.append((begin, begin + sum(parsed.pack_sizes)))
     raise HeaderError("its header is packed again and again")
 
 

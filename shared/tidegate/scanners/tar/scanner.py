@@ -25,6 +25,8 @@ from tidegate.scanners.tar.headers import (
 )
 
 _ZEROS = bytes(1 << 20)
+_RESUMED = 32 << 20
+_MAX_BREAKS = 100
 
 
 class TarScanner(Scanner):
@@ -49,6 +51,7 @@ class _Walk:
     def run(self) -> None:
         subject, report = self._subject, self._report
         at, ended = 0, False
+        breaks = 0
         while at < subject.size:
             block = read_block(subject.stream, at)
             if not any(block):
@@ -65,8 +68,12 @@ class _Walk:
             try:
                 header = read_header(subject.stream, at, subject.size)
             except BrokenHeaderError as problem:
-                self._broken(at, str(problem), ended=ended)
-                return
+                again = self._broken(at, str(problem), ended=ended)
+                breaks += 1
+                if again is None or breaks >= _MAX_BREAKS:
+                    return
+                at = again
+                continue
             ended = False
             if not self._dispatcher.budget.take_member():
                 limit = self._dispatcher.budget.limits.max_members
@@ -78,7 +85,8 @@ class _Walk:
                 "ARCHIVE-UNUSUAL", subject, "The archive has no end mark.", offset=subject.size
             )
 
-    def _broken(self, at: int, problem: str, *, ended: bool) -> None:
+    def _broken(self, at: int, problem: str, *, ended: bool) -> int | None:
+        """Report it, and where the next header stands that can be read, if there is one near."""
         subject, report = self._subject, self._report
         report.found(
             "ARCHIVE-MALFORMED",
@@ -87,7 +95,12 @@ class _Walk:
             offset=at,
         )
         report.unread(subject, f"the archive can't be read from byte {at} on: {problem}")
-        self._hand_on(at, subject.size - at, f"bytes@{at}", raw=not ended)
+        again = _next_header(subject, at + BLOCK)
+        if again is not None and at + BLOCK < again:
+            rest = at + BLOCK
+            self._hand_on(rest, again - rest, f"bytes@{rest}", raw=True)
+        self._hand_on(at, (again or subject.size) - at, f"bytes@{at}", raw=not ended)
+        return again
 
     def _member(self, header: Header) -> int:
         """Judge and hand on one member; where the next header stands."""
@@ -198,6 +211,20 @@ class _Walk:
             scan_raw(part, self._report, self._dispatcher)
             return
         self._dispatcher.dispatch(part, self._report)
+
+
+def _next_header(subject: Subject, at: int) -> int | None:
+    """Where a header stands whose checksum holds, in the next blocks."""
+    for place in range(at, min(subject.size, at + _RESUMED), BLOCK):
+        block = read_block(subject.stream, place)
+        if block[257:262] != b"ustar":
+            continue
+        try:
+            read_header(subject.stream, place, subject.size)
+        except BrokenHeaderError:
+            continue
+        return place
+    return None
 
 
 def _after_zeros(subject: Subject, at: int) -> int:
