@@ -14,7 +14,7 @@ class CompressedScanner(Scanner):
     """Unfolds a compressed file and hands its content on."""
 
     name = "compressed"
-    formats = frozenset({"gzip", "bz2", "xz", "lzma", "zlib", "lz4"})
+    formats = frozenset({"gzip", "bz2", "xz", "lzma", "zlib", "lz4", "zstd"})
 
     def scan(self, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
         """Hand on what unfolds, also where the stream breaks off: loaders act on it as it comes."""

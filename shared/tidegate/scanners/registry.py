@@ -26,7 +26,6 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     ),
     ("numpy", "numpy_format:NumpyScanner", (Format.NUMPY,)),
     ("safetensors", "safetensors_format:SafetensorsScanner", (Format.SAFETENSORS,)),
-    ("zstd", "zstd_format:ZstdScanner", (Format.ZSTD,)),
     ("zarr", "zarr:ZarrScanner", (Format.ZARR,)),
     ("ocdbt", "ocdbt:OcdbtScanner", (Format.OCDBT,)),
     ("msgpack", "messages.scanner:MessagePackScanner", (Format.MSGPACK,)),
@@ -79,7 +78,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     (
         "compressed",
         "compressed:CompressedScanner",
-        (Format.GZIP, Format.BZ2, Format.XZ, Format.LZMA, Format.ZLIB, Format.LZ4),
+        (Format.GZIP, Format.BZ2, Format.XZ, Format.LZMA, Format.ZLIB, Format.LZ4, Format.ZSTD),
     ),
     ("tar", "tar.scanner:TarScanner", (Format.TAR,)),
     (

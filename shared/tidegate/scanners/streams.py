@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
 from tidegate.scanners.codecs.lz4 import Lz4Decompressor
+from tidegate.scanners.codecs.zstd import ZstdDecompressor
 
 _CHUNK = 64 << 10
 # Small enough to stay in the processor's cache between reading and summing.
@@ -140,6 +141,7 @@ CODECS: dict[str, Callable[[], Codec]] = {
     "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _LZMA_MEMORY),
     "lzma": lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, _LZMA_MEMORY),
     "lz4": Lz4Decompressor,
+    "zstd": ZstdDecompressor,
 }
 
 

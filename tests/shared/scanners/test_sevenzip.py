@@ -33,6 +33,7 @@ FILTERS = {
     "deflate": [{"id": py7zr.FILTER_DEFLATE}],
     "copy": [{"id": py7zr.FILTER_COPY}],
     "delta": [{"id": py7zr.FILTER_DELTA, "dist": 4}, {"id": py7zr.FILTER_LZMA2, "preset": 7}],
+    "zstd": [{"id": py7zr.FILTER_ZSTD, "level": 3}],
     "x86": [{"id": py7zr.FILTER_X86}, {"id": py7zr.FILTER_LZMA2, "preset": 7}],
 }
 
@@ -62,9 +63,9 @@ def test_a_harmful_pickle_behind_a_large_member_is_found(monkeypatch):
     assert {f.member for f in report.findings if f.rule == "PICKLE-EXEC"} == {"b"}
 
 
-@pytest.mark.parametrize("coder", ["ppmd", "zstd", "brotli"])
+@pytest.mark.parametrize("coder", ["ppmd", "brotli"])
 def test_a_coder_without_a_reader_is_unread(coder):
-    filters = {"ppmd": py7zr.FILTER_PPMD, "zstd": py7zr.FILTER_ZSTD, "brotli": py7zr.FILTER_BROTLI}
+    filters = {"ppmd": py7zr.FILTER_PPMD, "brotli": py7zr.FILTER_BROTLI}
     options = {"ppmd": {"order": 6, "mem": 20}, "brotli": {"level": 3}}.get(coder, {})
     data = written({"a.txt": TEXT}, [{"id": filters[coder], **options}])
     assert [part.member for part in scanned(data).unread_parts] == ["a.txt"]

@@ -87,6 +87,9 @@ def by_head(head: bytes, size: int) -> Iterator[Format]:
         yield Format.BYTECODE
     if _is_zlib(head):
         yield Format.ZLIB
+    if head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F:
+        # A frame to be skipped: one with data may follow.
+        yield Format.ZSTD
     if is_lzma(head):
         yield Format.LZMA
     if other_archive(head) is not None:

@@ -2,5 +2,5 @@
 
 `header.py` reads the structure (after 7-Zip's `7zFormat.txt`), `coders.py` turns a folder's coders
 into decoders, `scanner.py` hands on every file. Where a coder has no decoder here (AES, PPMd,
-BCJ2, Zstandard), the files of its folder are unread.
+BCJ2), the files of its folder are unread.
 """

@@ -37,7 +37,6 @@ _NAMES = {
     _AES: "AES encryption",
     b"\3\4\1": "PPMd",
     b"\3\3\1\x1b": "BCJ2",
-    b"\4\xf7\x11\1": "Zstandard",
     b"\4\xf7\x11\2": "Brotli",
     b"\4\xf7\x11\4": "LZ4",
     b"\4\1\x09": "Deflate64",
@@ -65,6 +64,8 @@ def decoder_of(folder: Folder) -> Callable[[], Codec] | None:
         return None
     if len(coders) == 1 and first.method == b"\4\1\x08":
         return lambda: Bounded(CODECS["deflate"](), size)
+    if len(coders) == 1 and first.method == b"\4\xf7\x11\1":
+        return lambda: Bounded(CODECS["zstd"](), size)
     if len(coders) == 1 and first.method == b"\4\2\2":
         return lambda: Bounded(bz2.BZ2Decompressor(), size)
     filters = [_filter(coder) for coder in reversed(coders)]

@@ -12,7 +12,7 @@ from tidegate.scanners.interface import Dispatcher, Report, Subject
 from tidegate.scanners.streams import CODECS, Codec, crc_of, window
 from tidegate.scanners.zip.directory import Archive, Member
 
-_METHODS = {8: "deflate", 12: "bz2", 95: "xz"}
+_METHODS = {8: "deflate", 12: "bz2", 93: "zstd", 95: "xz"}
 _LZMA = 14
 
 
