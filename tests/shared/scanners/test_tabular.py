@@ -264,3 +264,12 @@ def test_a_changed_arrow_file_is_read_without_an_error(arrow):
         scanned(data[:at] + new + data[at + len(new) :], "x")
 
     changed()
+
+
+def test_random_bytes_in_cells_have_no_finding():
+    import random
+
+    chance = random.Random(7)
+    rows = [("insert into a values (?)", (chance.randbytes(5000),)) for _ in range(300)]
+    starts = [("insert into a values (?)", (b"\x80\x04\x8c" + bytes([n]) * 90,)) for n in range(99)]
+    assert_clean(scanned(database(*rows, *starts), "x.db"))

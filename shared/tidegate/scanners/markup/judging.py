@@ -7,12 +7,15 @@ for the system.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from tidegate.scanners.interface import Report, Severity, Subject
 from tidegate.scanners.markup.tables import (
     CODE,
     HANDLER,
     LIBRARY,
     LONGEST_CODE,
+    NUMBERS,
     OUTSIDE_URL,
     SCRIPT_URL,
     markup_table,
@@ -32,6 +35,13 @@ _NO_CODE = frozenset({"pmml", "net", "svg", "score"})
 """Documents in which code has no honest place; elsewhere it may be a text about code."""
 _PLAIN_LINKS = ("hyperlink",)
 _ONLY_TELLS = ("xmlns", "xsi:", "schemalocation")
+_SHORT = 100
+
+
+@lru_cache(maxsize=10_000)
+def _has_code(text: str) -> bool:
+    """For the names and words that a document repeats."""
+    return CODE.search(text) is not None
 
 
 class Judge:
@@ -152,6 +162,8 @@ class Judge:
             self._say("XML-RUNS", "The document has macros.", kind)
 
     def _judge_attribute(self, local: str, key: str, value: str) -> None:
+        if NUMBERS.fullmatch(value):
+            return
         if HANDLER.fullmatch(key) and value.strip() and self._root in _SHOWN:
             self._say("XML-SCRIPT", f"The attribute {shown(key)} runs its value.", key)
         if SCRIPT_URL.match(value):
@@ -173,6 +185,8 @@ class Judge:
         self._judge_code(value, f"The attribute {shown(key)}")
 
     def _judge_code(self, text: str, what: str) -> None:
+        if NUMBERS.fullmatch(text) or (len(text) < _SHORT and not _has_code(text)):
+            return
         if (matched := CODE.search(text)) is not None:
             told = shown(" ".join(matched[0].split()))
             plain = self._root not in _NO_CODE and "extension" not in self._above

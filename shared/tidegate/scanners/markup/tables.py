@@ -52,6 +52,9 @@ CODE = re.compile(
 )
 """What reads like code or a command where a model or a picture has no business with either."""
 
+NUMBERS = re.compile(r"[-+0-9.,eE\s]*")
+"""Texts in which nothing can stand but numbers."""
+
 LONGEST_CODE = 64
 """How much of a text's end must be kept so that a match across two chunks is found."""
 

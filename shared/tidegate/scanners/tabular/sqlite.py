@@ -8,6 +8,7 @@ keep their objects in a database (diskcache, APScheduler) unpickle what its cell
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from tidegate.scanners.cursor import BrokenError, Cursor
 from tidegate.scanners.interface import Dispatcher, Report, Severity, Subject
@@ -19,7 +20,11 @@ _STATEMENT = re.compile(
 _PICKLE = re.compile(rb"\x80[\x02-\x05][\x95\x8ccXU\(\]\}K\)N\x8e]")
 _CHUNK = 1 << 20
 _OVERLAP = 64
-_LONGEST_CELL = 1 << 20
+_LONGEST_CELL = 64 << 10
+# Random bytes come to these; a pickle that somebody put there names something as well.
+_BY_CHANCE = frozenset(
+    {"PICKLE-EXTENSION-CODE", "PICKLE-MALFORMED", "PICKLE-TRAILING", "PICKLE-SECOND-OPINION"}
+)
 _MOST_PICKLES = 2_000
 
 
@@ -78,6 +83,23 @@ def _search(subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
 def _judge_pickle(place: int, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:
     from tidegate.scanners.raw import scan_raw
 
+    seen = Report(report.limits)
     size = min(_LONGEST_CELL, subject.size - place)
     part = subject.inside(window(subject.stream, place, size), size, f"cell@{place}")
-    scan_raw(part, report, dispatcher)
+    scan_raw(part, seen, dispatcher)
+    grave = [one for one in seen.findings if one.severity >= Severity.HIGH]
+    if not any(one.rule not in _BY_CHANCE and _is_name(one.detail) for one in grave):
+        return
+    for one in seen.findings:
+        report.found(
+            one.rule,
+            replace(subject, member=one.member),
+            one.message,
+            severity=one.severity,
+            offset=one.offset,
+            detail=one.detail,
+        )
+
+
+def _is_name(detail: str | None) -> bool:
+    return detail is None or all(part.isidentifier() for part in detail.split("."))
