@@ -16,6 +16,7 @@ import json.decoder
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 MAX_DEPTH = 2000
@@ -30,21 +31,24 @@ _MAX_ODD = 10_000
 
 # Possessive throughout: a token that fails to match must not be tried in other ways.
 _TOKEN = re.compile(
-    rb'[ \t\r\n\f,:]++|("[^"\\]*+(?:\\.[^"\\]*+)*+")|([{\[])|([}\]])'
+    rb'[ \t\r\n\f,:]*+(?:("[^"\\]*+(?:\\.[^"\\]*+)*+")|([{\[])|([}\]])'
     rb"|([-+.]?+[0-9][0-9.eE+\-]*+(?:[ \t\r\n]*+,[ \t\r\n]*+[-+.]?+[0-9][0-9.eE+\-]*+)*+)"
-    rb"|([A-Za-z_$-][\w$-]*+)|(//[^\n]*+)|([^ \t\r\n\f,:\"{}\[\]0-9A-Za-z_$/+.-]++)",
+    rb"|([A-Za-z_$-][\w$-]*+)|(//[^\n]*+)|([^ \t\r\n\f,:\"{}\[\]0-9A-Za-z_$/+.-]++))",
     re.DOTALL,
 )
+_SEPARATORS = re.compile(rb"[ \t\r\n\f,:]++")
 # What vocabularies consist of: numbers under plain keys, and plain texts or pairs in long arrays.
 _PLAIN = rb'"[^"\\{]{0,31}+"'
 _SPACE = rb"[ \t\r\n]*+"
+_BETWEEN = rb"[ \t\r\n,]*+"
+_NUMBER = rb"-?+[0-9][0-9.eE+-]*+"
+_PAIR = rb"\[" + _SPACE + _PLAIN + _SPACE + b"," + _SPACE + _PLAIN + _SPACE + rb"\]"
 _NUMBERED = re.compile(
-    b"(?:" + _SPACE + _PLAIN + _SPACE + b":" + _SPACE + rb"-?+[0-9][0-9.eE+-]*+" + _SPACE + b",)++"
+    _BETWEEN + b"(?:" + _SPACE + _PLAIN + _SPACE + b":" + _SPACE + _NUMBER + _SPACE + b",)++"
 )
 _LISTED = re.compile(
-    b"(?:" + _SPACE + b"(?:" + _PLAIN + rb"|\[" + _SPACE + _PLAIN + _SPACE + b"," + _SPACE + _PLAIN
-    + _SPACE + rb"\])" + _SPACE + b",)++"
-)  # fmt: skip
+    _BETWEEN + b"(?:" + _SPACE + b"(?:" + _PLAIN + b"|" + _PAIR + b")" + _SPACE + b",)++"
+)
 _STRING, _OPEN, _CLOSE, _NUMBERS, _WORD = 1, 2, 3, 4, 5
 _WORDS = {b"true": True, b"false": False, b"null": None}
 _NUMBER_WORDS = frozenset({b"NaN", b"Infinity", b"-Infinity"})
@@ -79,6 +83,11 @@ class JsonUnreadError(Exception):
     """A part of the text was not read; the message says why."""
 
 
+@cache
+def _pattern_of(keys: frozenset[str]) -> re.Pattern[bytes]:
+    return re.compile(b'"(?:' + b"|".join(re.escape(key.encode()) for key in keys) + b')"')
+
+
 @dataclass(slots=True)
 class _Frame:
     is_object: bool
@@ -95,9 +104,7 @@ class JsonReader:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._frames: list[_Frame] = []
-        self._watched = re.compile(
-            b'"(?:' + b"|".join(re.escape(key.encode()) for key in listener.watched) + b')"'
-        )
+        self._watched = _pattern_of(listener.watched)
         self._odd = 0
 
     @property
@@ -117,14 +124,18 @@ class JsonReader:
                 at = skipped
                 continue
             found = _TOKEN.match(window, at)
+            # A long run of numbers may end anywhere; what else ends a window may go on.
             whole = found is not None and (
                 found.end() < len(window)
-                or (found.end() - at >= _ENOUGH and found[_STRING] is None)
+                or (found.lastindex == _NUMBERS and found.end() - found.start(_NUMBERS) >= _ENOUGH)
             )
             if not whole and not ended and self._may_go_on(window, at, found):
                 window, at, ended = self._longer(window, at, pieces)
                 continue
             if found is None:
+                if (between := _SEPARATORS.match(window, at)) is not None:
+                    at = between.end()
+                    continue
                 self._odd += 1
                 # A string without an end takes the rest with it.
                 at = len(window) if window[at : at + 1] == b'"' else at + 1
@@ -155,7 +166,7 @@ class JsonReader:
     @staticmethod
     def _may_go_on(window: bytes, at: int, found: re.Match[bytes] | None) -> bool:
         if found is not None:
-            return found.lastindex != _STRING and found.lastindex not in {_OPEN, _CLOSE}
+            return found.lastindex in {_NUMBERS, _WORD}
         return window[at : at + 1] in {b'"', b"/", b"-", b"+", b"."}
 
     @staticmethod

@@ -78,7 +78,7 @@ def test_every_text_is_heard_of_under_its_key(value, piece):
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
-        (b'{"a": 1, "a": 2, "b": {"c": null}}', [["c"], ["a", "b"]]),
+        (b'{"a": "x", "a": "y", "b": {"c": null}}', [["c"], ["a", "a", "b"]]),
         (b'{"a": NaN, "b": Infinity, "c": -Infinity}', [["a", "b", "c"]]),
         (b'{"a": 1} {"b": 2}', [["a"], ["b"]]),
         (b'{"a": 1}\n{"b": 2}\n', [["a"], ["b"]]),
@@ -98,6 +98,12 @@ def test_what_is_no_json_is_irregular():
     for text in (b'{"a" b}', b"[1", b"}", b'["a\nb"]', b"[nope]", b'{"a": "'):
         assert heard(text)[1].irregular
     assert not heard(b'[{"a": [1, -2.5e3, "x", true, null]}]')[1].irregular
+
+
+def test_a_text_without_any_separator_is_no_string():
+    listener, reader = heard(b"[" + "\u4e2d\u6587".encode() * 2_000_000 + b'{"a": 1}')
+    assert reader.irregular
+    assert listener.objects == [["a"]]
 
 
 def test_a_watched_key_in_a_long_vocabulary_is_kept():
