@@ -15,16 +15,19 @@ are held, and so is a claim on a file that is not there, is too short, or lies o
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tidegate.artifact.formats.names import by_name
-from tidegate.scanners.interface import Claim, Finding, Severity, Unread
+from tidegate.scanners.interface import Claim, Finding, Report, Severity, Unread
 from tidegate.scanners.rules import rule_of
 
 RAW_DATA = "raw-data"
 """The format of a file that others describe and that has none of its own."""
 
+_BROKEN = re.compile(r"the pickle can't be read on from byte (\d{1,18}):")
+_SOON = 4096
 _FORMLESS: tuple[set[str], ...] = (set(), {"unknown"}, {"pickle"})
 # A chunk of an array is often compressed, and a file of chunks may end with what describes them.
 _OF_CHUNKS = frozenset({"bz2", "gzip", "lz4", "ocdbt", "zlib", "zstd"})
@@ -43,9 +46,10 @@ class FileResult:
 
 def resolved(claimant: str, location: str) -> str | None:
     """The path in the artifact that `location` means beside `claimant`; None where it leads out."""
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(claimant), location))
+    container, mark, inner = claimant.rpartition("!")
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(inner), location))
     outside = path.startswith(("/", "../")) or path in {"..", "."}
-    return None if outside or "\0" in path else path
+    return None if outside or "\0" in path else container + mark + path
 
 
 def settle(sizes: Mapping[str, int], results: Mapping[str, FileResult]) -> None:
@@ -81,6 +85,56 @@ def settle(sizes: Mapping[str, int], results: Mapping[str, FileResult]) -> None:
                 ),
             )
         _pass_raw(path, result)
+
+
+def settle_members(path: str, report: Report) -> None:
+    """The same for the members of the containers in one file, in the report on it."""
+    results = {
+        member: FileResult(tuple(sorted(formats)))
+        for member, (_, formats) in report.members.items()
+    }
+    for claim in report.claims:
+        if claim.member is not None and claim.member in results:
+            results[claim.member].claims.append(claim)
+    others = FileResult()
+    for finding in report.findings:
+        _result_of(finding.member, results, others).findings.append(finding)
+    for part in report.unread_parts:
+        _result_of(part.member, results, others).unread.append(part)
+    # Of two members whose names come to the same, the later one is nobody's.
+    places = {_plain(member): member for member in reversed(results)}
+    settle(
+        {place: report.members[member][0] for place, member in places.items()},
+        {place: results[member] for place, member in places.items()},
+    )
+    report.claims = [claim for claim in report.claims if claim.member is None]
+    report.findings = [
+        finding if finding.member is not None else replace(finding, path=path, member=member)
+        for member, result in results.items()
+        for finding in result.findings
+    ] + others.findings
+    report.unread_parts = [
+        part if part.member is not None else replace(part, path=path, member=member)
+        for member, result in results.items()
+        for part in result.unread
+    ] + others.unread
+
+
+def _plain(member: str) -> str:
+    """The member's name without "./" and the like, as claims on it are resolved."""
+    container, mark, inner = member.rpartition("!")
+    return container + mark + posixpath.normpath(inner)
+
+
+def _result_of(
+    member: str | None, results: Mapping[str, FileResult], others: FileResult
+) -> FileResult:
+    """The result of the member, or of the one that it was found inside."""
+    while member:
+        if member in results:
+            return results[member]
+        member = member.rpartition("!")[0]
+    return others
 
 
 def _problem(path: str | None, claim: Claim, sizes: Mapping[str, int]) -> str | None:
@@ -146,9 +200,17 @@ def _pass_raw(path: str, result: FileResult) -> None:
         return
     if any(finding.severity >= Severity.HIGH for finding in result.findings):
         return
+    if result.formats == ("pickle",) and not all(map(_is_chance, result.unread)):
+        return
     result.formats = (RAW_DATA,)
     result.findings.clear()
     result.unread.clear()
+
+
+def _is_chance(part: Unread) -> bool:
+    """Whether a pickle ended as random numbers do that begin like one: after a few opcodes."""
+    broken = _BROKEN.match(part.reason)
+    return broken is not None and int(broken[1]) < _SOON
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -65,6 +65,8 @@ class FileDispatcher(Dispatcher):
             report.unread(subject, f"nested deeper than {limits.max_depth} levels")
             return ()
         told = formats_of(subject.stream, subject.size, subject.name)
+        if subject.member is not None:
+            report.members[subject.member] = subject.size, frozenset(fmt.value for fmt in told)
         wanted = list(told)
         if subject.format and subject.size:
             claimed = Format(subject.format)
@@ -125,4 +127,8 @@ def scan_file(
     """
     subject = Subject(stream, size, path, format="")
     told = FileDispatcher(limits).dispatch_told(subject, report)
+    if any(claim.member is not None for claim in report.claims):
+        from tidegate.scanners.claims import settle_members
+
+        settle_members(path, report)
     return tuple(fmt.value for fmt in told)

@@ -80,7 +80,8 @@ class Claim:
 
     `location` is relative to the folder of the file that claims, with "/" between its parts.
     `ranges` are the stretches that the file describes, as start and length in bytes; None for
-    the whole file, whatever its size. Between stretches may lie padding shorter than
+    the whole file, whatever its size. `member` is the part of a container that claims another
+    part of the same container. Between stretches may lie padding shorter than
     `alignment`. A file that is not there is held against the claimant, unless the claim is
     `optional`. See `tidegate.scanners.claims` for what follows.
     """
@@ -89,6 +90,7 @@ class Claim:
     ranges: tuple[tuple[int, int], ...] | None = None
     alignment: int = 1
     optional: bool = False
+    member: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     unread_parts: list[Unread] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    members: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     defines: list[str] = field(default_factory=list)
     _seen: set[tuple[object, ...]] = field(default_factory=set)
     _full: bool = False
@@ -222,19 +225,16 @@ class Report:
     ) -> None:
         """Say that the file at `location` holds raw data that `subject` describes (see `Claim`).
 
-        For a subject inside a container there is no file beside it: its data stay unread.
+        For a subject inside a container, the file is another member of the same container.
         """
         from tidegate.scanners.claims import merged
 
-        if subject.member is not None:
-            self.unread(subject, "its data lie in a file of their own, beside it in a container")
-            return
         stretches = None if ranges is None else tuple(merged(ranges))
         kept = sum(len(each.ranges or ()) + 1 for each in self.claims)
         if kept + len(stretches or ()) >= _MAX_CLAIMS:
             self.unread(subject, f"describes more than {_MAX_CLAIMS} stretches of other files")
             return
-        self.claims.append(Claim(location, stretches, alignment, optional))
+        self.claims.append(Claim(location, stretches, alignment, optional, subject.member))
 
     def define(self, subject: Subject, names: Iterable[str]) -> None:
         """Say which classes and functions a source defines: see `scanners.carried_source`.

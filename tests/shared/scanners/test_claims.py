@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+
 import pytest
+from samples.archives import HARMFUL_PICKLE, plain_zip
+from samples.scanned import assert_clean, scanned, scanned_folder
+from samples.tensorflow_files import entry, index
 
 from tidegate.scanners.claims import RAW_DATA, FileResult, merged, resolved, settle
 from tidegate.scanners.engine import _read_answer
 from tidegate.scanners.interface import Claim, Finding, Limits, Report, Severity, Subject, Unread
 
-RANDOM = "the bytes are of no format that this version knows"
+UNKNOWN = "the bytes are of no format that this version knows"
+RANDOM = {("pickle",): "the pickle can't be read on from byte 2: byte 0xff is no opcode"}
 
 
 def settled(
@@ -20,7 +27,7 @@ def settled(
 ) -> tuple[FileResult, FileResult]:
     """What becomes of the model that claims and of the file beside it."""
     model = FileResult(("onnx",), claims=list(claims))
-    data = FileResult(formats, list(findings), [Unread(name, RANDOM)])
+    data = FileResult(formats, list(findings), [Unread(name, RANDOM.get(formats, UNKNOWN))])
     settle({"m/model.onnx": 10, name: size}, {"m/model.onnx": model, name: data})
     return model, data
 
@@ -42,7 +49,7 @@ def test_unknown_bytes_that_nobody_describes_stay_unread():
 
 
 def test_a_file_cannot_speak_for_itself():
-    result = FileResult(("unknown",), [], [Unread("a", RANDOM)], [Claim("a")])
+    result = FileResult(("unknown",), [], [Unread("a", UNKNOWN)], [Claim("a")])
     settle({"a": 5}, {"a": result})
     assert result.unread
 
@@ -116,7 +123,7 @@ def test_a_name_that_asks_for_a_stricter_reading_keeps_it(name):
 
 
 def test_a_worker_cannot_claim_by_malformed_answers():
-    plain = {"formats": [], "findings": [], "unread": []}
+    plain = {"formats": [], "findings": [], "unread": [], "defines": []}
     good = ["w", [[0, 4]], 1, False]
     assert _read_answer("a", {**plain, "claims": [good]}).claims == [Claim("w", ((0, 4),))]
     for bad in (
@@ -134,12 +141,55 @@ def test_a_worker_cannot_claim_by_malformed_answers():
             _read_answer("a", {**plain, "claims": [bad]})
 
 
-def test_a_part_of_a_container_has_no_file_beside_it(tmp_path):
-    report = Report(Limits())
-    with (tmp_path / "x").open("w+b") as stream:
-        report.claim(Subject(stream, 0, "a.zip", "", member="model.onnx"), "weights.bin")
-    assert report.unread_parts
-    assert not report.claims
+def tarred(files: dict[str, bytes], prefix: str = "./") -> bytes:
+    """A compressed tar file, as `tar czf x -C folder .` writes it."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(prefix + name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return target.getvalue()
+
+
+NUMBERS = bytes(range(1, 65))
+INDEX = index((b"w", entry(0, 64)))
+SHARD = "v/variables.data-00000-of-00001"
+
+
+@pytest.mark.parametrize("packed", [plain_zip, tarred], ids=["zip", "tar"])
+def test_members_of_a_container_are_claimed_by_each_other(packed):
+    whole = {"v/variables.index": INDEX, SHARD: NUMBERS}
+    assert_clean(scanned(packed(whole), "model.bin"))
+    report = scanned(packed({**whole, SHARD: NUMBERS + b"hidden"}))
+    assert {one.rule for one in report.findings if one.severity >= Severity.HIGH} == {
+        "EXTERNAL-DATA-HIDDEN"
+    }
+    assert all(one.path == "sample.bin" and one.member for one in report.findings)
+    for missing in ({"v/variables.index": INDEX}, {SHARD: NUMBERS}):
+        assert scanned(packed(missing)).unread_parts
+    elsewhere = {"v/variables.index": INDEX, "w" + SHARD[1:]: NUMBERS}
+    assert len(scanned(packed(elsewhere)).unread_parts) == 2
+    harmful = {**whole, SHARD: HARMFUL_PICKLE.ljust(64, b"\0")}
+    assert any(one.rule.startswith("PICKLE") for one in scanned(packed(harmful)).findings)
+
+
+def test_a_member_does_not_claim_a_file_beside_its_container(tmp_path):
+    (tmp_path / "a.zip").write_bytes(plain_zip({"variables.index": INDEX}))
+    (tmp_path / "variables.data-00000-of-00001").write_bytes(NUMBERS)
+    assert len(scanned_folder(tmp_path).unread_parts) == 2
+
+
+def test_a_pickle_that_is_not_read_to_its_end_does_not_pass_as_numbers():
+    model = FileResult(("onnx",), claims=[Claim("w")])
+    for reason, passes in (
+        ("the pickle can't be read on from byte 3: byte 0xff is no opcode", True),
+        ("the pickle can't be read on from byte 90000: more than it may", False),
+        ("more than 50000 pickle streams one after another", False),
+    ):
+        data = FileResult(("pickle",), [], [Unread("w", reason)])
+        settle({"m": 1, "w": 5}, {"m": model, "w": data})
+        assert (not data.unread) is passes
 
 
 def test_claims_are_bounded(tmp_path):

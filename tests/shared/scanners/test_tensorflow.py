@@ -133,11 +133,17 @@ def test_the_place_that_checkpoints_are_merged_into_is_looked_at_too():
 
 
 def test_a_path_that_is_handed_to_a_saving_function_is_found():
-    inner = field(2, function("inner", inputs(node_def("SaveV2", "s"), "argument")))
-    call = inputs(node_def("PartitionedCall", "c", attr("f", field(10, field(1, "inner")))), "p")
+    name = "__inference__traced_save_12"
+    inner = field(2, function(name, inputs(node_def("SaveV2", "s"), "argument")))
+    call = inputs(node_def("PartitionedCall", "c", attr("f", field(10, field(1, name)))), "p")
     assert found(saved_model(graph=call + constant("p", "/etc/x") + inner)) == {"TF-FILE-PATH"}
-    assert_clean(scanned(saved_model(graph=call + node_def("Placeholder", "p") + inner)))
-    outer = field(2, function("inner", inputs(node_def("SaveV2", "s"), "argument"))
+    asked = node_def("Placeholder", "p")
+    assert found(saved_model(graph=call + asked + inner)) == {"TF-FILE-PATH"}
+    own = inputs(call, "saver_filename") + node_def("Placeholder", "saver_filename")
+    assert_clean(scanned(saved_model(graph=own + inner)))
+    other = field(2, function("other", inputs(node_def("SaveV2", "s"), "argument")))
+    assert found(saved_model(graph=HARMLESS + other)) == {"TF-FILE-PATH"}
+    outer = field(2, function(name, inputs(node_def("SaveV2", "s"), "argument"))
                   + function("outer", call))  # fmt: skip
     again = inputs(node_def("PartitionedCall", "d", attr("f", field(10, field(1, "outer")))), "q")
     assert "TF-FILE-PATH" in found(saved_model(graph=again + constant("q", "/etc/x") + outer))

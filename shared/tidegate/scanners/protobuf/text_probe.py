@@ -31,7 +31,7 @@ _PATTERNS = tuple(
 _COMMENT = re.compile(rb"#[^\n]*")
 _NODE = re.compile(r"\b(?:op|name|signature|attr|input|device)\s*:?\s*[\"'{<]")
 _SUFFIXES = (".pbtxt", ".prototxt", ".onnxtxt", ".pb", ".textproto", ".txtpb")
-_ALL = 64 << 20
+_ALL = 32 << 20
 _LONGEST_LINE = 1 << 20
 
 

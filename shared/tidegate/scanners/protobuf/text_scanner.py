@@ -14,7 +14,7 @@ from tidegate.scanners.tensorflow.graphs import GraphJudge
 from tidegate.scanners.text import read_text
 from tidegate.scanners.triton import TritonJudge
 
-_LONGEST = 64 << 20
+_LONGEST = 32 << 20
 
 
 _JUDGES: dict[str, Callable[[Subject, Report, Dispatcher], Judge]] = {

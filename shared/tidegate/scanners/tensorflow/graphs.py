@@ -21,7 +21,7 @@ from tidegate.scanners.streams import shown, window
 from tidegate.scanners.tensorflow.operators import Refusal, judged, refused
 from tidegate.scanners.tensorflow.saver import Body, Node, matters, problems
 
-_MAX_NODES = 300_000
+_MAX_NODES = 150_000
 _MAX_TEXTS = 64
 _LONGEST_PATH = 4096
 _CALLBACK = re.compile(rb"python_\w*callback|host_callback|py_callback")

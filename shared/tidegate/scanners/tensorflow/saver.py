@@ -35,6 +35,8 @@ _MAKING = frozenset({
 _TABLES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 _PLAIN = re.compile(rb"[\w.-]{0,64}(?:/part)?|_temp_[0-9a-f]{32}/part", re.ASCII)
 _PATH = re.compile(rb"[/~\\].*|.*\.\.[/\\].*|[A-Za-z]:[/\\].*|\w{2,12}://.*", re.DOTALL)
+_OWN = re.compile(r"__inference__traced_(?:save|restore)_\d+")
+_GIVEN = re.compile(r"(?:saver_filename|asset_path_initializer)(?:_\d+)?")
 _MAX_VISITED = 200_000
 _SAVERS_FIRST = {"MergeV2Checkpoints": 2}
 
@@ -78,6 +80,9 @@ def problems(bodies: list[Body], assets: frozenset[str]) -> Iterator[tuple[Node,
     for body in bodies:
         for node in body.nodes.values():
             called = opening.intersection((node.op, *node.functions))
+            if node.op in saver_operators() and body.name and not _OWN.fullmatch(body.name):
+                yield node, "it stands in a function that is not one of TensorFlow's savers"
+                continue
             if node.op in saver_operators():
                 starts, strict = node.inputs[: _SAVERS_FIRST.get(node.op, 1)], True
             elif node.op in _TABLES:
@@ -131,6 +136,8 @@ def _problem(
             if strict and not body.name:
                 return "its path is computed in the graph"
             continue
+        if node.op == "Placeholder" and not strict and not _GIVEN.fullmatch(name):
+            return "its path may come with a request to the model"
         if node.op == "Const":
             if name in assets:
                 continue
