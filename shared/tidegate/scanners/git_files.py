@@ -14,23 +14,37 @@ from tidegate.scanners.streams import shown
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OLD_POINTER = b"version https://hawser.github.com/spec/v1"
+_LONGEST = 4096
 _SECTION = re.compile(rb"^[ \t]*\[(?:core|alias|filter|diff|merge|include|includeif|submodule|gpg|"
                       rb"credential|protocol|pager|sequence|remote|uploadpack|difftool|mergetool|"
                       rb"url|http|init|interactive)\b", re.IGNORECASE | re.MULTILINE)  # fmt: skip
-_RUNS = re.compile(
-    r"^[ \t]*(?:\[[^\]\n]*\][ \t]*)?"
-    r"([\w.-]+)"
-    r"[ \t]*=[ \t]*(.+?)[ \t]*$",
-    re.IGNORECASE | re.MULTILINE,
+_LINE = re.compile(
+    r"^[ \t]*(?:\[\s*([\w.-]+)[^\]\n]*\])?[ \t]*(?:([\w.-]+)[ \t]*=[ \t]*(.+?))?[ \t]*$"
 )
-_ALWAYS = frozenset(
-    {"fsmonitor", "hookspath", "sshcommand", "gitproxy", "pager", "editor", "askpass", "textconv",
-     "external", "driver", "cmd", "clean", "smudge", "process", "program", "uploadpack",
-     "receivepack", "packobjectshook", "difffilter", "templatedir", "vcs", "command", "browser"}
-)  # fmt: skip
-_HARMLESS = re.compile(
-    r"git[ -]lfs\b[ \w%.*'\"-]*|cache(?: .*)?|manager(?:-core)?|!gh auth git-credential|[\w.-]*"
-)
+_RUNNING: dict[str, frozenset[str]] = {
+    "core": frozenset({"fsmonitor", "hookspath", "sshcommand", "gitproxy", "pager", "editor",
+                       "askpass", "alternaterefscommand"}),
+    "filter": frozenset({"clean", "smudge", "process"}),
+    "diff": frozenset({"textconv", "external", "command"}),
+    "merge": frozenset({"driver"}),
+    "difftool": frozenset({"cmd", "path"}),
+    "mergetool": frozenset({"cmd", "path"}),
+    "gpg": frozenset({"program"}),
+    "credential": frozenset({"helper"}),
+    "uploadpack": frozenset({"packobjectshook"}),
+    "remote": frozenset({"uploadpack", "receivepack", "vcs"}),
+    "interactive": frozenset({"difffilter"}),
+    "init": frozenset({"templatedir"}),
+    "sequence": frozenset({"editor"}),
+    "submodule": frozenset({"update"}),
+    "include": frozenset({"path"}),
+    "includeif": frozenset({"path"}),
+}  # fmt: skip
+"""By section, the settings whose values are run, or name a file of more settings."""
+_HARMLESS = re.compile(r"git[ -]lfs\b[ \w%.*'\"-]*|cache(?: .*)?|!gh auth git-credential|[\w.-]*")
+# Here even a plain word is a file of the folder.
+_NAMING_FILES = frozenset({"fsmonitor", "hookspath", "templatedir", "path"})
+_SWITCH = re.compile(r"true|false|", re.IGNORECASE)
 
 
 def is_pointer(head: bytes) -> bool:
@@ -53,14 +67,21 @@ def may_be_settings(chunk: bytes) -> bool:
 
 def report_settings(text: str, subject: Subject, report: Report) -> None:
     """Report each setting by which git would run a command or take in another file."""
-    for found in _RUNS.finditer(text):
-        key, value = found[1].lower(), found[2].strip().strip('"')
-        runs = key in _ALWAYS or value.startswith(("!", "ext::")) or " --upload-pack" in value
-        if runs and not _HARMLESS.fullmatch(value):
+    section = ""
+    for line in text.replace("\\\n", "").splitlines():
+        found = _LINE.match(line[:_LONGEST])
+        if found is None:
+            continue
+        section = (found[1] or section).lower()
+        key, value = (found[2] or "").lower(), (found[3] or "").strip().strip('"')
+        runs = key in _RUNNING.get(section, ()) or (
+            section == "pager" or value.startswith(("!", "ext::")) or " --upload-pack" in value
+        )
+        harmless = _SWITCH if key in _NAMING_FILES else _HARMLESS
+        if runs and key and not harmless.fullmatch(value):
             report.found(
                 "GIT-SETTING",
                 subject,
-                f"The git setting {shown(key)} runs {shown(value)}.",
-                offset=found.start(),
-                detail=shown(f"{key} = {value}", 200),
+                f"The git setting {shown(section)}.{shown(key)} runs {shown(value)}.",
+                detail=shown(f"{section}.{key} = {value}", 200),
             )

@@ -190,6 +190,8 @@ HONEST = {
     ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n*.safetensors filter=lfs\n",
     "config.git": '[core]\n\trepositoryformatversion = 0\n\tbare = false\n[filter "lfs"]\n'
     "\tclean = git-lfs clean -- %f\n\trequired = true\n[alias]\n\tco = checkout\n",
+    "settings.ini": "[core]\nexecutor = Local Executor\ncommand = python train.py --lr 1\n"
+    "[http]\nurl = https://example.com/a b\n",
     "model.yaml": "model:\n  _target_: torch.nn.Linear\n  in_features: 3\nlr: &l 0.1\nagain: *l\n",
     "trainer.yaml": "optimizer:\n  class_path: torch.optim.Adam\n  init_args: {lr: 0.1}\n",
     "special_tokens_map.json": {"bos_token": "<s>",
@@ -351,10 +353,11 @@ def test_a_pointer_in_place_of_the_model_is_unread(name):
 
 @pytest.mark.parametrize(
     "setting",
-    ["[core]\n\tfsmonitor = ./x.sh", "[core]\nhooksPath=./hooks", "[alias]\n\tx = !echo",
+    ["[core]\n\tfsmonitor = ./x.sh", "[core]\nhooksPath=hooks", "[alias]\n\tx = !echo",
      '[filter "x"]\n\tsmudge = ./run %f', "[core]\n\tsshCommand = sh x",
      '[submodule "x"]\n\tupdate = !echo', "[credential]\n\thelper = !echo",
-     '[diff "x"]\n\ttextconv = ./x', "[core] pager = ./x"],
+     '[diff "x"]\n\ttextconv = ./x', "[core] pager = ./x",
+     "[include]\n\tpath = ../settings", "[Core]\n\tFSMonitor = sh \\\n x"],
 )  # fmt: skip
 def test_a_git_setting_that_runs_a_command_is_found(setting):
     assert "GIT-SETTING" in grave_rules_of(scanned(setting.encode(), "config"))
