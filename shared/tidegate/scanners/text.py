@@ -27,7 +27,7 @@ MAX_TEXT = 16 << 20
 """The largest text that is read as a whole, for a dialect that needs it."""
 
 _TAG_HINT = re.compile(rb"!\S{0,64}py|%TAG|yaml\.org,2002|!\S{0,64}%\d")
-_TARGET_HINT = re.compile(rb"\b(?:_target_|class_path|auto_map)\b\W{0,3}:")
+_TARGET_HINT = re.compile(rb"\b(?:_target_|class_path|auto_map|class_name)\b\W{0,3}:")
 _OVERLAP = 96
 _PIECE_OVERLAP = 4096
 # White space, and the bytes of the marks that a text may begin with.

@@ -47,6 +47,7 @@ HOSTILE = {
     "a scorer": with_line(b"spacy.textcat_scorer.v2", b"os.system"),
     "a registry of nobody known": with_line(b"@loggers", b"@evils"),
     "a factory": with_line(b'factory = "textcat"', b'factory = "backdoor"'),
+    "a language that is a module": with_line(b'lang = "en"', b'lang = "evil.code"'),
     "nothing but a factory": b'[components.x]\nfactory = "backdoor"\n',
     "a source": with_line(b'factory = "textcat"', b'source = "/tmp/other_model"'),
     "a source that is a package": with_line(b'factory = "textcat"', b"source = evil_package"),

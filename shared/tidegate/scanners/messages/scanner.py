@@ -22,7 +22,7 @@ from tidegate.scanners.streams import read_exactly, shown, window
 _SMALLEST = 8
 _LONG_TEXT = 32
 _MAX_TEXT = 8 << 20
-_MAX_PARTS = 20_000
+_MAX_PARTS = 100_000
 _NESTED_TOKENS = 5_000_000
 _TIMESTAMP = -1
 _TIMESTAMP_SIZES = frozenset({4, 8, 12})
@@ -80,7 +80,9 @@ class _Pass:
             )
             return
         except TooDeepError:
-            self._report.unread(self._subject, "a message that nests too deep")
+            self._report.unread(
+                self._subject, "a message that nests too deep or has too many parts"
+            )
             return
         end = stream.tell()
         if end < size:
