@@ -74,6 +74,8 @@ class OcdbtScanner(Scanner):
             self._structure(head[at : at + length], length, subject, report, dispatcher)
             at += max(length, _HEAD)
             read += length
+        # A broken length may lead anywhere.
+        at = min(at, subject.size)
         before = max(at, subject.size - _TAIL)
         subject.stream.seek(before)
         tail = read_exactly(subject.stream, _TAIL)
