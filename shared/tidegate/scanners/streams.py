@@ -172,7 +172,10 @@ class Expansion:
                 data = self._pending or self._source.read(_CHUNK)
                 self._pending = b""
                 if not data:
-                    self._stop("it breaks off before its end")
+                    if getattr(self._codec, "may_end", False):
+                        self.ended = True
+                    else:
+                        self._stop("it breaks off before its end")
                     return b""
                 self._begun = True
             try:

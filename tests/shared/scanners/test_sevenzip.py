@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import random
 import struct
+import zipfile
 import zlib
 
 import pytest
-from samples.archives import HARMFUL_PICKLE, plain_zip
+from samples.archives import HARMFUL_PICKLE, RawMember, plain_zip, raw_zip
 from samples.scanned import assert_clean, grave_rules_of, scanned
 
 from tidegate.scanners.interface import Limits
@@ -128,6 +129,15 @@ def test_two_files_of_one_name_are_found_and_both_scanned():
 def test_bytes_behind_the_archive_are_found_and_scanned():
     report = scanned(plain_header(["a.txt"], [TEXT[:90]]) + HARMFUL_PICKLE)
     assert "PICKLE-EXEC" in grave_rules_of(report)
+
+
+def test_a_zip_archive_in_the_header_is_found():
+    inner = raw_zip([RawMember(b"m", HARMFUL_PICKLE)])
+    whole = plain_header(["a.txt"], [TEXT[:90]])
+    times = b"\x12" + b"\xc0" + struct.pack("<H", len(inner)) + inner
+    data = sealed(whole[32:122], whole[122:-2] + times + b"\x00\x00")
+    assert zipfile.is_zipfile(io.BytesIO(data))
+    assert "ARCHIVE-MALFORMED" in grave_rules_of(scanned(data, "model.keras"))
 
 
 def test_bytes_between_the_parts_are_found_and_scanned():

@@ -6,6 +6,7 @@ import gzip
 import io
 import random
 import tarfile
+import zipfile
 
 import pytest
 from samples.archives import HARMFUL_PICKLE, RawMember, plain_zip, raw_zip
@@ -204,6 +205,23 @@ def test_a_zip_archive_behind_the_end_is_read_as_one_too():
 def test_a_member_that_is_a_zip_archive_does_not_make_the_whole_one():
     report = scanned(tar(PLAIN, member(b"b.zip", plain_zip({"c.txt": TEXT}))), "model.tar")
     assert_clean(report)
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])
+def test_a_zip_archive_in_an_extended_header_is_found(kind):
+    """A reader that looks for the end record of a zip archive would open the file as one."""
+    inner = raw_zip([RawMember(b"m", HARMFUL_PICKLE)])
+    raw = b"%d comment=" % (len(inner) + 13) + inner + b"\n"
+    data = tar(member(b"h", raw if kind in b"xg" else inner, kind), PLAIN)
+    assert zipfile.is_zipfile(io.BytesIO(data))
+    assert "ARCHIVE-MALFORMED" in grave_rules_of(scanned(data, "model.keras"))
+
+
+def test_a_zip_archive_that_ends_in_a_members_header_is_found():
+    inner = raw_zip([RawMember(b"m", HARMFUL_PICKLE)])
+    at = inner.rindex(b"PK\1\2")
+    data = tar(member(b"a.txt", TEXT + inner[:at], link=inner[at:]), PLAIN)
+    assert "ARCHIVE-MALFORMED" in grave_rules_of(scanned(data, "model.keras"))
 
 
 def test_a_tar_whose_first_name_is_a_pickle_is_read_as_both():

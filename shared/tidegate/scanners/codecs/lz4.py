@@ -42,6 +42,11 @@ class Lz4Decompressor:
         """Whether nothing more comes without more input."""
         return self._waiting and not self._output and not self.eof
 
+    @property
+    def may_end(self) -> bool:
+        """Whether the stream may end here: a legacy frame has no end mark."""
+        return self._legacy and not self._input and not self._output
+
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
         """At most `max_length` more bytes; ValueError where the frame is broken."""
         self._input += data

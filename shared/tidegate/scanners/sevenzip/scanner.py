@@ -115,6 +115,7 @@ def _read_header(subject: Subject, used: list[tuple[int, int]]) -> tuple[Header,
     used.append((_START + offset, end))
     if zlib.crc32(raw) != int.from_bytes(start[28:32], "little"):
         raise HeaderError("the checksum of its header does not hold")
+    _refuse_archive(raw)
     for _ in range(4):
         parsed = parse_header(raw)
         if isinstance(parsed, Header):
@@ -125,6 +126,12 @@ def _read_header(subject: Subject, used: list[tuple[int, int]]) -> tuple[Header,
     raise HeaderError("its header is packed again and again")
 
 
+def _refuse_archive(raw: bytes) -> None:
+    """A zip reader looks for its end record in the last bytes of a file, wherever they are."""
+    if b"PK\5\6" in raw:
+        raise HeaderError("its header holds the end of a zip archive")
+
+
 def _encoded_header(subject: Subject, streams: Streams) -> bytes:
     if len(streams.folders) != 1 or len(streams.pack_sizes) != 1:
         raise HeaderError("its header is packed in an unusual way")
@@ -132,6 +139,9 @@ def _encoded_header(subject: Subject, streams: Streams) -> bytes:
     if folder.size > _MAX_HEADER:
         raise HeaderError("its header is larger than any")
     source = window(subject.stream, _START + streams.pack_position, streams.pack_sizes[0])
+    if streams.pack_sizes[0] <= _MAX_HEADER:
+        _refuse_archive(read_exactly(source, streams.pack_sizes[0]))
+    source.seek(0)
     decoder = decoder_of(folder)
     if decoder is None:
         raw = read_exactly(source, folder.size)
@@ -140,6 +150,7 @@ def _encoded_header(subject: Subject, streams: Streams) -> bytes:
         raw = _read(expansion, folder.size)
     if len(raw) != folder.size:
         raise HeaderError("its header can't be unpacked")
+    _refuse_archive(raw)
     return raw
 
 

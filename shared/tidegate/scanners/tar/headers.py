@@ -19,6 +19,7 @@ REGULAR = frozenset({b"0", b"\0", b"7"})
 FOLDER, HARD_LINK, SYMBOLIC_LINK, SPARSE = b"5", b"1", b"2", b"S"
 DEVICES = frozenset({b"3", b"4", b"6"})
 _PAX_TYPES = frozenset({b"x", b"X"})
+_ZIP_END = b"PK\5\6"
 _OVERRIDING = ("path", "linkpath", "size")
 
 
@@ -69,8 +70,10 @@ def read_header(stream: BinaryIO, at: int, size: int) -> Header:
         block = read_block(stream, at)
         length = _check(block)
         kind = block[156:157]
+        _note_archive(block, pending.problems)
         if kind in {b"L", b"K"}:
             value = _payload(stream, at, length, size, _LONG_NAME)
+            _note_archive(value, pending.problems)
             text = _text(value.split(b"\0", 1)[0])
             if value.rstrip(b"\0").find(b"\0") >= 0:
                 pending.problems.append("a long name has more after its end")
@@ -81,7 +84,9 @@ def read_header(stream: BinaryIO, at: int, size: int) -> Header:
             else:
                 pending.link = text
         elif kind in _PAX_TYPES or kind == b"g":
-            records = _pax(_payload(stream, at, length, size, _PAX), pending.problems)
+            raw = _payload(stream, at, length, size, _PAX)
+            _note_archive(raw, pending.problems)
+            records = _pax(raw, pending.problems)
             if kind == b"g":
                 if any(key in records for key in _OVERRIDING) or _is_sparse(records):
                     pending.problems.append("a global header sets names or sizes for all members")
@@ -95,6 +100,12 @@ def read_header(stream: BinaryIO, at: int, size: int) -> Header:
         if pending.seen > 8:
             raise BrokenHeaderError("more than 8 extended headers stand before one member")
         at += BLOCK + _padded(length)
+
+
+def _note_archive(raw: bytes, problems: list[str]) -> None:
+    """A zip reader looks for its end record in the last bytes of a file, wherever they are."""
+    if _ZIP_END in raw:
+        problems.append("a header holds the end of a zip archive")
 
 
 def _padded(length: int) -> int:
