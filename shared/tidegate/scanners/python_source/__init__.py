@@ -12,7 +12,15 @@ from tidegate.scanners.python_source.definitions import definitions
 from tidegate.scanners.python_source.judging import SourceFinding, judge_tree
 from tidegate.scanners.python_source.text import MAX_SOURCE, SourceError, parsed
 
-__all__ = ["MAX_SOURCE", "SourceError", "SourceFinding", "When", "judge_source", "report_source"]
+__all__ = [
+    "MAX_SOURCE",
+    "SourceError",
+    "SourceFinding",
+    "When",
+    "judge_source",
+    "report_source",
+    "report_unreadable",
+]
 
 
 def judge_source(
@@ -38,9 +46,16 @@ def report_source(text: str, subject: Subject, report: Report, *, at: When = Whe
         tree = parsed(text)
         found = judge_tree(tree, at=at, name=subject.name.lower())
     except SourceError as error:
-        report.unread(subject, f"{error}")
+        report_unreadable(error, subject, report)
         return False
     report.define(subject, definitions(tree))
     for one in found:
         report.found(one.rule, subject, one.message, severity=one.severity, detail=one.detail)
     return True
+
+
+def report_unreadable(error: SourceError, subject: Subject, report: Report) -> None:
+    """Say that the source was not read, and that it hides what it says, where it does."""
+    if error.disguised:
+        report.found("CODE-OBFUSCATED", subject, f"The file can't be trusted: {error}.")
+    report.unread(subject, str(error))

@@ -19,7 +19,8 @@ from tidegate.scanners.python_source.values import BUILT, UNKNOWN, Const, Partia
 
 _OPENERS = frozenset({"builtins.open", "io.open", "codecs.open", "io.FileIO", "io.open_code",
                       "gzip.open", "bz2.open", "lzma.open", "os.fdopen", "pathlib.Path.open",
-                      "zipfile.ZipFile", "tarfile.open", "h5py.File"})  # fmt: skip
+                      "zipfile.ZipFile", "tarfile.open", "h5py.File",
+                      "tensorflow.io.gfile.GFile", "tensorflow.gfile.GFile"})  # fmt: skip
 _GETTERS = frozenset({"builtins.getattr", "inspect.getattr_static", "operator.attrgetter",
                       "operator.methodcaller"})  # fmt: skip
 _IMPORTERS = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__",
@@ -53,6 +54,7 @@ class CallJudge:
     def judge(self, node: ast.Call, scope: Scope, when: When) -> Iterator[Remark]:
         """All that the call may do."""
         yield from self._keywords(node, scope)
+        yield from self._queries(node, scope)
         for called in self._resolver.values(node.func, scope):
             if isinstance(called, Ref):
                 path = known.plain_path(called.path)
@@ -83,9 +85,17 @@ class CallJudge:
             yield from self._getting(path, node, scope, when)
             return
         what = known.capability_of(path, made=called.made)
+        if known.reads_addresses(path) and self._is_address(node, scope):
+            yield Remark("request", path)
         if what is None:
             return
-        if what.name in _TELLING_FILES and self._leads_out(node, scope):
+        if path.startswith("sys.path.") and self._leads_out(node, scope):
+            yield Remark(what.name, path, Severity.HIGH, "outside the model's folder")
+        elif path.startswith(("os.environ.", "os.putenv")) and self._steers(node, scope):
+            yield Remark(what.name, path, Severity.HIGH, "which steers other programs")
+        elif what.name == "unpickle" and self._leads_out(node, scope):
+            yield Remark(what.name, path, Severity.HIGH, "from outside the model's folder")
+        elif what.name in _TELLING_FILES and self._leads_out(node, scope):
             yield Remark(what.name, path, Severity.HIGH, "outside the model's folder")
         elif what.name == "unpickle-bytes" and self._argument_is_known(node, scope):
             yield Remark(what.name, path, Severity.HIGH, "from bytes that the source carries")
@@ -159,7 +169,9 @@ class CallJudge:
                 "os.path.expanduser", "pathlib.Path.home", "os.path.expandvars",
             }:  # fmt: skip
                 return True
-            if isinstance(value, Ref) and value.path in {"os.path.join", "pathlib.Path"}:
+            if isinstance(value, Ref) and value.path in {
+                "os.path.join", "pathlib.Path", "builtins.open", "io.open",
+            }:  # fmt: skip
                 return self._leads_out(node, scope)
         return False
 
@@ -197,8 +209,9 @@ class CallJudge:
         from tidegate.scanners.callables import is_standard_library
 
         for owner in self._resolver.values(node.args[0], scope):
-            if isinstance(owner, Ref) and not owner.made and is_standard_library(owner.path):
-                yield Remark("persistence", f"{path} on {owner.path}", Severity.HIGH)
+            if isinstance(owner, Ref) and not owner.made and not owner.path.startswith("."):
+                grave = Severity.HIGH if is_standard_library(owner.path) else Severity.MEDIUM
+                yield Remark("persistence", f"{path} on {owner.path}", grave)
         for name in self._resolver.values(node.args[1], scope):
             if isinstance(name, Const) and name.value in {"__code__", "__globals__"}:
                 yield Remark("escape", f"(something).{name.value}")
@@ -255,7 +268,8 @@ class CallJudge:
         given = [k.value for k in node.keywords if k.arg == "Loader"] or node.args[1:2]
         loaders = self._resolver.values(given[0], scope) if given else (UNKNOWN,)
         if not all(isinstance(v, Ref) and v.path in _SAFE_YAML for v in loaders):
-            yield Remark("unpickle", path, why="with a loader that may build any object")
+            grave = Severity.HIGH if self._argument_is_known(node, scope) else None
+            yield Remark("unpickle", path, grave, "with a loader that may build any object")
 
     def _numpy(self, path: str, node: ast.Call, scope: Scope, when: When) -> Iterator[Remark]:  # noqa: ARG002
         given = [k.value for k in node.keywords if k.arg == "allow_pickle"] or node.args[2:3]
@@ -270,6 +284,35 @@ class CallJudge:
             value is BUILT or (isinstance(value, Const) and isinstance(value.value, (str, bytes)))
             for value in values
         )
+
+    def _steers(self, node: ast.Call, scope: Scope) -> bool:
+        names = [keyword.arg or "" for keyword in node.keywords]
+        for part in node.args[:1]:
+            keys = part.keys if isinstance(part, ast.Dict) else [part]
+            for key in keys:
+                names += [
+                    str(value.value) if isinstance(value, Const) else ""
+                    for value in (self._resolver.values(key, scope) if key else ())
+                ]
+        return any(known.steers_programs(name) for name in names)
+
+    def _is_address(self, node: ast.Call, scope: Scope) -> bool:
+        for part in node.args[:1]:
+            for value in self._resolver.values(part, scope):
+                text = value.value if isinstance(value, Const) else None
+                text = value.prefix if isinstance(value, Partial) else text
+                if isinstance(text, str) and "://" in text:
+                    return True
+        return False
+
+    def _queries(self, node: ast.Call, scope: Scope) -> Iterator[Remark]:
+        """DataFrame.query and .eval call what stands behind an @ in their text."""
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in {"query", "eval"}:
+            return
+        for part in node.args[:1]:
+            text = self._resolver.constant(part, scope)
+            if isinstance(text, str) and (("@" in text and "(" in text) or "__" in text):
+                yield Remark("execution", f"(something).{node.func.attr}")
 
     def _is_remote(self, node: ast.Call, scope: Scope) -> bool:
         for part in node.args[:1]:

@@ -50,13 +50,15 @@ class _Table:
     handed_on: frozenset[str]
     unused: frozenset[str]
     variables: frozenset[str]
+    texts: frozenset[str]
+    readers: frozenset[str]
     sensitive: re.Pattern[str]
 
 
 # Modules that others hold as an attribute, and the spellings under which they do.
 _REACHED = frozenset(
     {"os", "sys", "subprocess", "builtins", "socket", "ctypes", "importlib", "shutil", "pty",
-     "runpy", "marshal", "pickle", "tempfile", "pathlib", "requests"}
+     "runpy", "marshal", "pickle", "tempfile", "pathlib", "requests", "urllib"}
 )  # fmt: skip
 _SPELLINGS = {
     "posix": "os", "nt": "os", "__builtin__": "builtins", "__builtins__": "builtins",
@@ -91,6 +93,8 @@ def _table() -> _Table:
         handed_on=frozenset(data["handed_on"]),
         unused=frozenset(data["unused_import"]),
         variables=frozenset(data["environment_variables"]),
+        texts=frozenset(data["telling_texts"]),
+        readers=frozenset(data["remote_readers"]),
         sensitive=re.compile(data["sensitive_paths"]),
     )
 
@@ -100,6 +104,7 @@ def capability(name: str) -> Capability:
     return _table().capabilities[name]
 
 
+@cache
 def plain_path(path: str) -> str:
     """The path from its innermost known module on: "torch.os.system" is "os.system"."""
     parts = path.split(".")
@@ -162,6 +167,16 @@ def is_grave_import(module: str) -> bool:
 def steers_programs(variable: str) -> bool:
     """Whether setting that environment variable makes other programs run or fetch something."""
     return variable in _table().variables
+
+
+def is_telling_text(text: str) -> bool:
+    """Whether the text names what only somebody needs who looks for the interpreter's inside."""
+    return text in _table().texts
+
+
+def reads_addresses(path: str) -> bool:
+    """Whether a function of that name fetches the address that it gets as a path."""
+    return path.rpartition(".")[2] in _table().readers
 
 
 def is_sensitive(text: str) -> bool:

@@ -15,7 +15,7 @@ from tidegate.scanners.python_source.calls import CallJudge, Remark
 from tidegate.scanners.python_source.capabilities import Capability, When
 from tidegate.scanners.python_source.resolve import Resolver
 from tidegate.scanners.python_source.scopes import Outline, Owner, Site, Use, outline
-from tidegate.scanners.python_source.values import BUILT, NAMESPACE, UNKNOWN, Const, Ref
+from tidegate.scanners.python_source.values import BUILT, NAMESPACE, UNKNOWN, Const, Ref, Value
 from tidegate.scanners.python_source.when import moments
 from tidegate.scanners.streams import shown
 
@@ -28,6 +28,17 @@ _MOMENT = {
 _ORDINARY = frozenset({"sys.argv", "sys.path", "sys.stdout", "sys.stderr", "warnings.filters",
                        "warnings.showwarning", "sys.dont_write_bytecode"})  # fmt: skip
 _OWN_NAMESPACE = frozenset({"__name__", "__package__"})
+
+
+def _may_be_anything(value: Value) -> bool:
+    """Whether the value may be a module of somebody who lends out what it imports."""
+    if not isinstance(value, Ref):
+        return value is UNKNOWN
+    from tidegate.scanners.callables import is_known_module
+
+    if value.path.startswith("builtins.") and not value.made:
+        return False
+    return value.made or not is_known_module(value.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +115,8 @@ class _Judge:
         if told is None:
             return
         values = self._resolver.values(node.value, site.scope)
-        if UNKNOWN in values or told.name == "escape" or any(
-            isinstance(v, Ref) and (v.made or v.path.startswith(".")) for v in values
-        ):  # fmt: skip
+        counts = told.reference or site.use is not Use.NAMED
+        if counts and (told.name == "escape" or any(_may_be_anything(v) for v in values)):
             self._reached(told, f"(something).{node.attr}", site)
 
     def _judge_reference(self, node: ast.expr, site: Site) -> None:
@@ -115,18 +125,20 @@ class _Judge:
                 continue
             path = known.plain_path(value.path)
             what = known.capability_of(path, made=value.made)
+            if what is None and isinstance(node, ast.Name) and _may_be_anything(value):
+                # A name from a module that nobody knows, called like what that may have imported.
+                what = known.telling_attribute(path.rpartition(".")[2])
+                what = what if what is not None and what.reference else None
             # A call looks at its arguments too, and speaks for the name that it calls.
-            counts = site.use is not Use.CALLED and (
+            speaks = (
+                site.use is Use.CALLED and known.capability_of(path, made=value.made) is not None
+            )
+            counts = not speaks and (
                 site.use is Use.HANDED or (what is not None and what.reference)
             )
             if what is not None and counts:
                 self._reached(what, path, site)
-            if (
-                isinstance(node, ast.Name)
-                and site.use is Use.HANDED
-                and not value.made
-                and known.is_handed_on(path)
-            ):
+            if site.use is Use.HANDED and not value.made and known.is_handed_on(path):
                 self._reached(known.capability("escape"), path, site,
                               why="as a module that is handed on")  # fmt: skip
 
@@ -134,9 +146,18 @@ class _Judge:
         text = node.value
         if isinstance(text, bytes):
             text = text.decode("latin-1")
+        if isinstance(text, str) and known.is_telling_text(text):
+            self._reached(known.capability("escape"), f"the text {text}", site)
         if isinstance(text, str) and known.is_sensitive(text):
             why = "a place of secrets, or where programs start by themselves"
             self._reached(known.capability("credentials"), text[:100], site, why=why)
+
+    def _on_Dict(self, node: ast.Dict, site: Site) -> None:
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value == "trust_remote_code":
+                told = self._resolver.values(value, site.scope)
+                if any(isinstance(v, Const) and v.value for v in told):
+                    self._reached(known.capability("remote-code"), "trust_remote_code", site)
 
     # Imports
 

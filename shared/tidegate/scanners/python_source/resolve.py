@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections import deque
 
+from tidegate.scanners.python_source.capabilities import plain_path
 from tidegate.scanners.python_source.scopes import Binding, Outline, Scope
 from tidegate.scanners.python_source.values import (
     BUILT,
@@ -122,7 +123,7 @@ class Resolver:
             self._read.add((id(home), name))
             found.extend(self._names.get((id(home), name), ()))
         if home is None or name in _NEVER_SHADOWED:
-            if name in BUILTINS:
+            if name in BUILTINS or (home is None and not self._outline.stars):
                 found.append(Ref("builtins" if name == "__builtins__" else f"builtins.{name}"))
             elif home is None:
                 found.append(UNKNOWN)
@@ -131,7 +132,7 @@ class Resolver:
 
     def _bound(self, binding: Binding) -> list[Value]:
         if binding.path is not None:
-            return [Ref(binding.path)]
+            return [Ref(plain_path(binding.path))]
         if binding.local:
             return [OWN]
         if binding.node is None or binding.scope is None:
@@ -397,7 +398,9 @@ def attribute(value: Value, name: str) -> Value:
         return UNKNOWN
     if value.made and value.path == "pathlib.Path" and name in _SAME_PATH:
         return value
-    path = f"{value.path}.{name}"
+    if name == "__self__" and value.path.startswith("builtins."):
+        return Ref("builtins")
+    path = plain_path(f"{value.path}.{name}")
     if path.count(".") > (_MADE_PARTS if value.made else _MAX_PARTS):
         return UNKNOWN
     return Ref(path, value.made)

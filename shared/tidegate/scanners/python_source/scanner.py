@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
-from tidegate.scanners.python_source import SourceError, report_source
+from tidegate.scanners.python_source import SourceError, report_source, report_unreadable
 from tidegate.scanners.python_source.text import MAX_SOURCE, decoded
 from tidegate.scanners.streams import read_exactly, shown
 
@@ -28,9 +28,7 @@ class PythonScanner(Scanner):
         try:
             text = decoded(read_exactly(subject.stream, MAX_SOURCE + 1))
         except SourceError as error:
-            if error.disguised:
-                report.found("CODE-OBFUSCATED", subject, f"The file can't be trusted: {error}.")
-            report.unread(subject, str(error))
+            report_unreadable(error, subject, report)
             return
         if subject.name.lower().endswith(".pth"):
             # Only lines that begin with an import are run; the others are paths to import from.

@@ -222,7 +222,10 @@ class _Walk:
     def _on_Assign(self, node: ast.Assign, scope: Scope, owner: Owner, _: Use) -> None:
         for target in node.targets:
             self._bind(target, node.value, scope)
-        plain = all(_is_plain_target(target, node.value) for target in node.targets)
+        # What a class holds can be reached through it from anywhere.
+        plain = not scope.class_name and all(
+            _is_plain_target(target, node.value) for target in node.targets
+        )
         self._push_value(node.value, scope, owner, Use.KEPT if plain else Use.HANDED)
         self._push(node.targets, scope, owner)
         if not all(isinstance(target, ast.Name) for target in node.targets):
@@ -355,6 +358,10 @@ class _Walk:
         self._site(node, scope, owner, use)
         self._push([node.slice], scope, owner)
         self._push([node.value], scope, owner, Use.KEPT)
+
+    def _on_Dict(self, node: ast.Dict, scope: Scope, owner: Owner, use: Use) -> None:
+        self._site(node, scope, owner, use)
+        self._generic(node, scope, owner, use)
 
     def _on_Constant(self, node: ast.Constant, scope: Scope, owner: Owner, use: Use) -> None:
         if isinstance(node.value, (str, bytes)):

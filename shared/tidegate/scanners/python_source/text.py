@@ -12,12 +12,14 @@ import codecs
 import re
 import warnings
 
-MAX_SOURCE = 2 << 20
+MAX_SOURCE = 1 << 20
 """The largest source that is read; honest ones stay far below."""
 
 _MAX_DEPTH = 200
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)")
 _BLANK = re.compile(rb"^[ \t\f]*(?:#.*)?$")
+# Bidirectional overrides and isolates (CVE-2021-42574).
+_TURNS_AROUND = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _PLAIN_ENCODINGS = frozenset(
     {"utf-8", "utf-8-sig", "ascii", "iso8859-1", "iso8859-15", "cp1252", "latin-1"}
 )
@@ -68,6 +70,9 @@ def parsed(text: str) -> ast.Module:
     """The syntax tree of a source. Raises SourceError."""
     if len(text) > MAX_SOURCE:
         raise SourceError(f"a source larger than {MAX_SOURCE >> 20} MiB")
+    if _TURNS_AROUND.search(text):
+        reason = "the source has marks that make editors show it in another order"
+        raise SourceError(reason, disguised=True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
