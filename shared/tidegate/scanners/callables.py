@@ -21,7 +21,7 @@ Rules, in this order:
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -129,6 +129,15 @@ def judge_module(module: str) -> Judgement | None:
         if found is not None:
             return found
     return None
+
+
+def dangerous_modules_below(tops: Collection[str]) -> list[str]:
+    """The dangerous modules that lie below these top-level ones, sorted."""
+    return sorted(
+        module
+        for module in _tables().dangerous_modules
+        if "." in module and module.split(".", 1)[0] in tops
+    )
 
 
 @cache

@@ -16,6 +16,8 @@ from importlib.resources import files
 from typing import Any
 
 MAX_CODE = 4 << 20
+_CALL = 171
+"""CALL of Python 3.11 and 3.12: the first has a PRECALL before each, the second has none."""
 _WATCHED = 60
 """How many instructions after a name its arguments are looked for."""
 
@@ -53,6 +55,14 @@ class Layout:
     fast: frozenset[int]
     fast_pairs: frozenset[int]
     deref: frozenset[int]
+    never: frozenset[int]
+    before_calls: frozenset[int]
+
+    def may_use(self, used: frozenset[int]) -> bool:
+        """False where a compiler of this version would have used other opcodes than these."""
+        if used & self.never:
+            return False
+        return not (self.before_calls and _CALL in used and not used & self.before_calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,12 @@ def decode(code: bytes, tables: Tables, arguments: int) -> Roles:
     """
     if not code or len(code) % 2 or len(code) > MAX_CODE:
         raise UnreadableCodeError("its length is none of byte code")
-    layouts = [one for one in _layouts() if one.arguments == arguments and _begins(code, one)]
+    used = frozenset(code[::2])
+    layouts = [
+        one
+        for one in _layouts()
+        if one.arguments == arguments and _begins(code, one) and one.may_use(used)
+    ]
     if not layouts:
         raise UnreadableCodeError("it begins as no compiler of Python 3.8 to 3.14 lets it begin")
     failure = UnreadableCodeError("it can't be read")
@@ -102,6 +117,9 @@ def decode(code: bytes, tables: Tables, arguments: int) -> Roles:
                 getattr(read, name).update(getattr(roles, name))
     if read is None:
         raise failure
+    # A name that nothing uses is none of a compiler's; it counts as an attribute.
+    rest = set(range(tables.names)) - read.roots - read.imports - read.fetched
+    read.attributes = rest | read.attributes if len(layouts) == 1 else rest
     return read
 
 
@@ -182,4 +200,6 @@ def _layout(row: dict[str, Any]) -> Layout:
         fast=frozenset(row["fast"]),
         fast_pairs=frozenset(row["fast_pairs"]),
         deref=frozenset(row["deref"]),
+        never=frozenset(row.get("never", ())),
+        before_calls=frozenset(row.get("before_calls", ())),
     )

@@ -23,6 +23,7 @@ from tidegate.scanners.bytecode.facts import CodeFacts, Concern
 from tidegate.scanners.callables import (
     Standing,
     dangerous_callables,
+    dangerous_modules_below,
     is_standard_library,
     judge,
     judge_module,
@@ -32,6 +33,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _WORDS_OF_PROSE = frozenset(
     {"subprocess", "curl ", "wget ", "compile(", "eval(", "exec(", "import os", "import sys"}
 )
+_PATH = re.compile(r"^[~/]|^[A-Za-z]:\\\\|\.\./|[\w.]/[\w.]")
 _URL = re.compile(r"(?:https?|ftp|s3|gs|hdfs|wss?)://", re.IGNORECASE)
 
 
@@ -93,7 +95,12 @@ def _concerns(code: CodeFacts, modules: frozenset[str]) -> Iterator[Concern]:
     for name in sorted(named | code.roots):
         if name in lists.attributes:
             yield Concern(name, lists.attributes[name])
+    for name in sorted(named & lists.module_words):
+        yield Concern(name, "it fetches that module through another one")
     in_sight = modules | code.imports
+    bound = {module.split(".", 1)[0] for module in in_sight}
+    for name in sorted((code.roots & lists.module_words) - bound):
+        yield Concern(name, "it uses that module, which nothing here imports")
     yield from _with_modules(code, named, in_sight)
     yield from _with_strings(code, named, in_sight)
 
@@ -108,6 +115,11 @@ def _with_modules(
         for name in sorted(names & (named | code.roots)):
             if tops & row_modules:
                 yield Concern(f"{min(tops & row_modules)}.{name}", reason)
+    for module in dangerous_modules_below(tops):
+        below = module.split(".")[1:]
+        if all(part in named for part in below):
+            judgement = judge_module(module)
+            yield Concern(module, judgement.reason if judgement else "it is dangerous")
     inner = {part for module in in_sight for part in module.split(".")[1:]}
     for top in sorted(tops):
         for path, parts, judgement in dangerous_callables(top):
@@ -132,6 +144,11 @@ def _with_strings(
     for text in sorted(certain):
         if len(text) <= 5 and lists.writing_modes.fullmatch(text):
             yield Concern("open", f"it opens files in mode {text!r}")
+    writing = named & lists.writing_with_a_path
+    if writing:
+        for text in sorted(code.strings):
+            if _PATH.search(text) and not _URL.match(text) and " " not in text:
+                yield Concern(min(writing), f"it writes to {text[:40]!r}")
     if named & lists.reading or "open" in code.roots:
         for text in sorted(code.strings):
             if _URL.match(text):
@@ -160,6 +177,8 @@ class _Lists:
     roots: dict[str, str]
     attributes: dict[str, str]
     with_module: tuple[tuple[frozenset[str], frozenset[str], str], ...]
+    module_words: frozenset[str]
+    writing_with_a_path: frozenset[str]
     reflective: frozenset[str]
     risky_modules: frozenset[str]
     reading: frozenset[str]
@@ -187,6 +206,8 @@ def _lists() -> _Lists:
             (frozenset(row["modules"]), frozenset(row["names"]), row["reason"])
             for row in data["with_module"]
         ),
+        module_words=frozenset(data["module_words"]),
+        writing_with_a_path=frozenset(data["writing_with_a_path"]),
         reflective=frozenset(data["reflective"]),
         risky_modules=frozenset(data["risky_modules"]),
         reading=frozenset(data["reading"]),

@@ -143,7 +143,7 @@ def _enumeration(_trace: Trace, callee: Global, values: list[Value], offset: int
     return new_call(callee, _tuple_of(values), offset)
 
 
-def _class_state(_trace: Trace, _callee: Global, values: list[Value], _offset: int) -> Value:
+def _class_state(trace: Trace, _callee: Global, values: list[Value], offset: int) -> Value:
     """_class_setstate(class, (members, slots)): each member is set on the class."""
     if len(values) != 2 or not isinstance(values[0], Call) or not is_class(values[0]):
         return Unknown("a state for something that is no class of the pickle's own")
@@ -151,7 +151,12 @@ def _class_state(_trace: Trace, _callee: Global, values: list[Value], _offset: i
     if state is None or len(state) != 2 or not _is_dict(state[0]):
         return Unknown("a state that can't be known")
     made = _with_members(values[0], state[0])
-    return None if isinstance(made, Call) else made
+    if not isinstance(made, Call):
+        return made
+    keys = state[0].kept[::2] if isinstance(state[0], Items) else []
+    if "_abc_impl" in keys and "register" in keys:
+        note_running(trace, values[0], offset, "its register is called when the class is filled")
+    return None
 
 
 def _with_members(made: Call, members: Value) -> Value:

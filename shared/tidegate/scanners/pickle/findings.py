@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tidegate.scanners.bytecode import concerns, is_model_library, is_risky_module
-from tidegate.scanners.callables import Standing, Use
+from tidegate.scanners.callables import Standing, Use, is_known_module
 from tidegate.scanners.interface import Report, Severity, Subject
 from tidegate.scanners.pickle.trace import Note, Reference, Trace
 from tidegate.scanners.pickle.values import clip
@@ -86,6 +86,16 @@ def _of_codes(trace: Trace) -> Iterator[Note]:
                 f" {clip(concern.path)}: {concern.reason}.",
                 clip(f"{facts.name}: {concern.path}"),
             )
+    for facts, offset in trace.codes:
+        for module in sorted(facts.imports):
+            if module and module.split(".", 1)[0].isidentifier() and not is_known_module(module):
+                yield Note(
+                    "PICKLE-UNREVIEWED-CODE",
+                    offset,
+                    f"The function {clip(facts.name)}, which the pickle carries as byte code,"
+                    f" imports {clip(module)}, which belongs to no known package.",
+                    module,
+                )
     if trace.codes and not grave:
         facts, offset = trace.codes[0]
         names = ", ".join(dict.fromkeys(clip(facts.name) for facts, _ in trace.codes[:8]))
