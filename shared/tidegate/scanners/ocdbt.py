@@ -102,10 +102,10 @@ class OcdbtScanner(Scanner):
                 raise ValueError("it breaks off")
             reader = _Reader(_decoded(data))
             if data[:4] == MANIFEST:
-                self._claim(_manifest_files(reader), subject, report)
+                self._claim(_manifest_files(reader), subject, report, from_manifest=True)
                 return
             height = reader.take(1)[0]
-            self._claim(_files(reader), subject, report)
+            self._claim(_files(reader), subject, report, from_manifest=False)
             if height == 0:
                 for value in _inline_values(reader):
                     _look_at(value, subject, report, dispatcher)
@@ -114,16 +114,21 @@ class OcdbtScanner(Scanner):
                 "OCDBT-MALFORMED", subject, f"A structure of the database can't be read: {problem}."
             )
 
-    def _claim(self, paths: list[str], subject: Subject, report: Report) -> None:
-        folder = posixpath.dirname(subject.path)
-        is_manifest = subject.name.startswith("manifest")
-        if not is_manifest and posixpath.basename(folder) != _DATA_FOLDER:
+    def _claim(
+        self, paths: list[str], subject: Subject, report: Report, *, from_manifest: bool
+    ) -> None:
+        """Claim the data files; a manifest lies beside their folder, a node inside of it."""
+        if subject.name.startswith("bytes@"):
+            # A piece of a data file, which is read as a whole as well.
+            return
+        inner = (subject.member or subject.path).rpartition("!")[2]
+        folder = posixpath.dirname(inner.replace("\\", "/"))
+        if not from_manifest and posixpath.basename(folder) != _DATA_FOLDER:
             if paths:
                 report.unread(subject, "an OCDBT node that lies in no folder of data files")
             return
         for path in paths:
-            location = path if is_manifest else f"../{path}"
-            report.claim(subject, location, optional=True)
+            report.claim(subject, path if from_manifest else f"../{path}", optional=True)
 
 
 def _decoded(data: bytes) -> bytes:
