@@ -27,6 +27,10 @@ from tidegate.scanners.tables import read_table
 
 _RECONSTRUCTORS = frozenset({"copyreg._reconstructor", "copyreg.__newobj__"})
 _DICT_MAKERS = frozenset({"builtins.dict", "collections.OrderedDict"})
+_MEMBERS_OF_FUNCTIONS = frozenset(
+    {"__annotations__", "__defaults__", "__doc__", "__kwdefaults__", "__name__", "__qualname__"}
+)
+"""What dill sets of a function that it made; none of it is run."""
 _OTHER_DICT_MAKERS = _DICT_MAKERS | {
     "collections.Counter",
     "collections.UserDict",
@@ -47,7 +51,8 @@ def note_state(trace: Trace, target: Call, state: Value, offset: int) -> None:
     for part in (state, *parts):
         if isinstance(part, Items | Call):
             part.given = True
-    odd = next((key for part in parts for key in _odd_keys(part)), None)
+    own = _MEMBERS_OF_FUNCTIONS if running_code.is_function(target) else frozenset()
+    odd = next((key for part in parts for key in _odd_keys(part) if _is_odd(key, own)), None)
     if odd is not None:
         trace.note(
             "PICKLE-INDIRECT",
@@ -75,6 +80,10 @@ def note_state(trace: Trace, target: Call, state: Value, offset: int) -> None:
             " plain dict of attributes.",
             kind.path,
         )
+
+
+def _is_odd(key: Value, own: frozenset[str]) -> bool:
+    return not (isinstance(key, str) and key in own)
 
 
 def is_partial(target: Call) -> bool:
