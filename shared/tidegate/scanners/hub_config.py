@@ -43,6 +43,17 @@ _KERNELS = ("attn_implementation", "_attn_implementation", "_attn_implementation
 _HUB_KERNEL = re.compile(r"(?:[^|]*\|)?[^/:|]+/[^/:|]+(?:@[^/:]+)?(?::[^/:]+)?")
 _OUTSIDE = re.compile(r"^[/\\~]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|://|^\\\\")
 _ROUTERS = frozenset({"router_config.json", "config.json"})
+# An expression as a value, for a loader that evaluates it. Texts about code begin otherwise.
+_EXPRESSION = re.compile(
+    r"__import__\s*\(\s*['\"]|^\s*(?:(?:os\.(?:system|popen|exec[lv]\w*)|eval|exec"
+    r"|subprocess\.\w+|importlib\.import_module|pickle\.loads|builtins\.\w+)\s*\()"
+)
+_LONGEST_EXPRESSION = 2000
+_FILE_KEYS = frozenset(
+    {"tokenizer_file", "vocab_file", "merges_file", "spm_file", "sp_model_file", "weights_file",
+     "config_file", "modeling_file"}
+)  # fmt: skip
+_UPWARDS = re.compile(r"(?:^|[/\\])\.\.[/\\]")
 _PLACES = frozenset({"weight_map", "all_checkpoint_keys"})
 
 
@@ -106,7 +117,14 @@ def judge_names(pairs: Pairs, subject: Subject, report: Report) -> None:
 
 
 def judge_text(text: str, keys: tuple[str, ...], subject: Subject, report: Report) -> None:
-    """Report what a text means by the keys that lead to it."""
+    """Report what a text means by itself, and by the keys that lead to it."""
+    if "(" in text and len(text) <= _LONGEST_EXPRESSION and _EXPRESSION.search(text):
+        report.found(
+            "CONFIG-CODE",
+            subject,
+            f"A value of the configuration is code that reaches for commands: {shown(text)}",
+            detail=shown(text, 200),
+        )
     if "auto_map" in keys or "custom_pipelines" in keys:
         if "--" in text or "://" in text:
             report.found(
@@ -119,11 +137,13 @@ def judge_text(text: str, keys: tuple[str, ...], subject: Subject, report: Repor
         # A router of sentence-transformers, whose parts' types are imported.
         if _DOTTED.fullmatch(text) and text not in _names("sentence_transformers"):
             _imported(f"The router names {shown(text)}, which is imported.", text, subject, report)
-    elif _PLACES.intersection(keys) and _OUTSIDE.search(text):
+    elif (_PLACES.intersection(keys) and _OUTSIDE.search(text)) or (
+        keys and keys[-1] in _FILE_KEYS and _UPWARDS.search(text)
+    ):
         report.found(
             "CONFIG-PATH",
             subject,
-            f"The weights of {shown(keys[-1])} are taken from {shown(text)}, outside the folder.",
+            f"What {shown(keys[-1])} names is taken from {shown(text)}, outside the folder.",
             detail=shown(text, 200),
         )
 

@@ -303,6 +303,26 @@ def test_constructors_of_unknown_packages_are_found():
     assert "CONFIG-TARGET" in grave_rules_of(as_json({"_type": "llm_bash_chain"}))
 
 
+@pytest.mark.parametrize(
+    "code", ["__import__('os').system('echo')", "lambda x: __import__('os')", "eval('1+1')",
+             "os.system('echo')", "subprocess.run(['echo'])", " exec(compile('1', '', 'exec'))"],
+)  # fmt: skip
+def test_a_value_that_is_code_is_found(code):
+    assert "CONFIG-CODE" in grave_rules_of(as_json({"model_type": "bert", "hidden_act": code}))
+    report = scanned(f"a:\n  b: {json.dumps(code)}\n".encode(), "config.yaml")
+    assert "CONFIG-CODE" in grave_rules_of(report)
+
+
+def test_texts_about_code_have_no_finding():
+    texts = ["Never call os.system('x').", "evaluate (it)", "def f(): eval", "exec", "eval_steps"]
+    assert_clean(as_json({"notes": texts, **dict.fromkeys(texts, "eval")}))
+
+
+def test_a_tokenizers_file_above_the_folder_is_found():
+    assert "CONFIG-PATH" in grave_rules_of(as_json({"vocab_file": "../../etc/vocab.txt"}))
+    assert_clean(as_json({"tokenizer_file": "/root/.cache/huggingface/tokenizer.json"}))
+
+
 def test_a_jinja_prompt_is_held_to_the_list():
     value = {"_type": "prompt", "template": "{% include 'x' %}", "template_format": "jinja2"}
     assert "TEMPLATE-UNLISTED" in grave_rules_of(as_json(value))
