@@ -72,6 +72,7 @@ HONEST = {
     "README.md": "<p align='center'><img src='https://example.com/x.png'></p>\n\n# Title\n\n"
     "Run `powershell` and `import os; os.system(...)`.\n<br>\n",
     "notes.md": "<!-- a comment -->\n# Words\n\nAbout <b>models</b> & more.\n",
+    "styles.xml": '<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"/>',
     "latin.xml": '<?xml version="1.0" encoding="ISO-8859-1"?><a>Gr\xfc\xdfe</a>',
 }  # fmt: skip
 
