@@ -353,6 +353,13 @@ def test_a_file_encoded_in_a_text_is_found(name, encode):
         assert grave_rules_of(report) & {"PICKLE-EXEC", "PICKLE-DANGEROUS-GLOBAL", "CODE-NATIVE"}
 
 
+def test_a_file_encoded_behind_very_many_others_is_found():
+    lines = [f"sha256:{number:064x};" for number in range(12_000)]
+    payload = base64.b64encode(HARMFUL_PICKLE + bytes(40)).decode()
+    report = scanned("\n".join([*lines, f"state={payload}"]).encode(), "hashes.txt")
+    assert grave_rules_of(report) & {"PICKLE-EXEC", "PICKLE-DANGEROUS-GLOBAL"}
+
+
 def test_a_file_encoded_twice_is_found():
     text = base64.b64encode(base64.b64encode(HARMFUL_PICKLE + bytes(40))).decode()
     assert grave_rules_of(as_json({"a": text})) & {"PICKLE-EXEC", "PICKLE-DANGEROUS-GLOBAL"}
