@@ -19,8 +19,9 @@ from tidegate.scanners.python_source import SourceError, When, judge_source, rep
 from tidegate.scanners.streams import read_exactly, shown
 from tidegate.scanners.text import encoding_of
 
-MAX_NOTEBOOK = 48 << 20
+MAX_NOTEBOOK = 32 << 20
 _MAX_CELLS = 10_000
+_NO_CODE = ("markdown", "heading", "html", "raw")
 _PYTHON = frozenset({"", "python", "ipython", "python2", "python3"})
 _RUNS = re.compile(
     r"<\s*(?:script|object|embed|applet|base|form|meta|portal)\b|\bon[a-z]{3,20}\s*=\s*[\"'(\w]"
@@ -60,13 +61,14 @@ class NotebookScanner(Scanner):
             if not isinstance(cell, dict):
                 report.unread(subject, "a cell that is no object")
                 continue
-            text = _text(cell.get("source", cell.get("input", "")))
+            # Version 3 has the code of a cell under another key.
+            text = "\n".join(_text(cell[key]) for key in ("source", "input") if key in cell)
             kind = cell.get("cell_type")
-            if kind == "code":
+            if kind not in _NO_CODE:
                 sources.append(reader.python_of(text) if language in _PYTHON else text)
                 for output in _outputs(cell.get("outputs")):
                     _judge_output(*output, subject, report)
-            elif kind in {"markdown", "heading", "html"}:
+            elif kind != "raw":
                 _judge_html(text, "A text cell", subject, report)
         if language not in _PYTHON:
             if any(source.strip() for source in sources):

@@ -247,7 +247,7 @@ def test_requirements_from_elsewhere_are_found(line):
         "torch==2.1.0+cu118",
         "# git+https://host.example/x",
         "x==1  # from https://host.example",
-        "-r more.txt",
+        "-r more-requirements.txt",
         "-c constraints.txt",
         "--pre",
         "--no-binary :all:",

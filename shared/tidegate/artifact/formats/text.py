@@ -18,6 +18,10 @@ _STARTER = re.compile(
 )
 UUENCODED = re.compile(rb"begin(-base64)? [0-7]{3,4} [^\r\n]{1,1000}\r?\n")
 """The line with which a text in uuencode begins."""
+_PYTHON_SCRIPT = re.compile(
+    rb"#![ \t]*/(?:[\w.-]+/)*(?:env[ \t]+(?:-S[ \t]+)?)?python[\d.]{0,5}"
+    rb"(?:[ \t]+-[a-zA-Z]+)?[ \t]*\r?\n"
+)
 _MODULE_NAME_FILES = frozenset({"pickle_module_info.txt", "keras_module.txt"})
 _PROJECT_FILES = frozenset(
     {"pyproject.toml", "setup.cfg", "pipfile", "pipfile.lock", "poetry.lock", "uv.lock",
@@ -71,7 +75,9 @@ def text_dialects(head: bytes, base: str) -> Iterator[Format]:
     lower = base.lower()
     narrow = head.replace(b"\0", b"")[2:] if head.startswith(WIDE_MARKS) else head
     start = narrow.lstrip(codecs.BOM_UTF8).lstrip()
-    if start.startswith(b"#!"):
+    if _PYTHON_SCRIPT.match(start):
+        yield Format.PYTHON
+    elif start.startswith(b"#!"):
         yield Format.SCRIPT
     if UUENCODED.match(start):
         yield Format.ENCODED_TEXT

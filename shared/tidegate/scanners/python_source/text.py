@@ -16,6 +16,9 @@ MAX_SOURCE = 1 << 20
 """The largest source that is read; honest ones stay far below."""
 
 _MAX_DEPTH = 200
+_MAX_WORDS = 100_000
+# Each may become a node of the tree, at half a kilobyte or more.
+_WORD = re.compile(r"\w+|[^\w\s]")
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)")
 _BLANK = re.compile(rb"^[ \t\f]*(?:#.*)?$")
 # Bidirectional overrides and isolates (CVE-2021-42574).
@@ -70,6 +73,8 @@ def parsed(text: str) -> ast.Module:
     """The syntax tree of a source. Raises SourceError."""
     if len(text) > MAX_SOURCE:
         raise SourceError(f"a source larger than {MAX_SOURCE >> 20} MiB")
+    if len(text) > _MAX_WORDS and sum(1 for _ in _WORD.finditer(text)) > _MAX_WORDS:
+        raise SourceError(f"a source of more than {_MAX_WORDS} words")
     if _TURNS_AROUND.search(text):
         reason = "the source has marks that make editors show it in another order"
         raise SourceError(reason, disguised=True)

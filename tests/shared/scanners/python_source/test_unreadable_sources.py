@@ -71,6 +71,26 @@ def test_the_same_source_in_another_form_is_the_same(data):
     assert "CODE-PROCESS" in grave_rules_of(scanned(data, "m.py"))
 
 
+@pytest.mark.parametrize(
+    "line", ["#!/usr/bin/python3", "#!/usr/bin/env python", "#! /bin/python -u"]
+)
+@pytest.mark.parametrize("name", ["m.py", "notes.txt", "run"])
+def test_a_script_for_python_is_read_as_python(line, name):
+    assert not grave_rules_of(scanned(f"{line}\nx = 1\n".encode(), name))
+    assert "CODE-PROCESS" in grave_rules_of(scanned(f"{line}\n".encode() + HARM, name))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["#!/bin/sh python", "#!/bin/sh\n#!/usr/bin/python", "#!/usr/bin/pythonx", "#!python\x00",
+     "#!/usr/bin/env perl"],
+)  # fmt: skip
+def test_a_script_for_another_program_is_held(line):
+    assert scanned(f"{line}\nx = 1\n".encode(), "m.py").unread_parts or grave_rules_of(
+        scanned(f"{line}\nx = 1\n".encode(), "m.py")
+    )
+
+
 @pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u202a"])
 def test_marks_that_turn_the_text_around_are_held(mark):
     data = f"access = 'user{mark}'\n".encode()
