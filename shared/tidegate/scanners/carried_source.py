@@ -155,7 +155,7 @@ def _is_defined(finding: Finding, places: list[_Place], results: Mapping[str, Fi
                 continue
             if not place.clean:
                 return False
-            if _gives(finding, results[file], ".".join(parts[at:])):
+            if _gives(finding, results[file], ".".join(parts[at:]), place):
                 answers.add(file)
     return len(answers) == 1
 
@@ -163,15 +163,21 @@ def _is_defined(finding: Finding, places: list[_Place], results: Mapping[str, Fi
 def _module_file(folder: str, module: list[str], results: Mapping[str, FileResult]) -> str | None:
     stem = posixpath.join(folder, *module)
     found = [path for path in (f"{stem}.py", f"{stem}/__init__.py") if path in results]
-    return found[0] if len(found) == 1 else None
+    # Of two packages of one name the one with an __init__.py is imported, wherever it lies.
+    packages = (posixpath.join(folder, *module[:at], "__init__.py") for at in range(1, len(module)))
+    whole = all(package in results for package in packages)
+    return found[0] if whole and len(found) == 1 else None
 
 
-def _gives(finding: Finding, result: FileResult, name: str) -> bool:
+def _gives(finding: Finding, result: FileResult, name: str, place: _Place) -> bool:
     if not name:
         # The module itself: it is imported, and no more.
         return finding.rule == "MLMODEL-LOADER-UNKNOWN" or " imports " in finding.message
     if f"class {name}" in result.defines:
         return True
+    # Without a code path, a module of the same name that is installed goes first.
+    if not place.folder and " calls " in finding.message:
+        return False
     # A function is called while loading, or may be: then what it does counts at once.
     ordinary = all(one.severity < Severity.MEDIUM for one in result.findings)
     return f"def {name}" in result.defines and ordinary

@@ -62,6 +62,7 @@ def test_without_the_source_it_is_held(tmp_path):
     assert scanned(tmp_path, {"model.pkl": INSTANCE}).verdict is Verdict.FAIL
 
 
+NAMESPACE = {"acme/models.py": CLASS}
 HOSTILE = {
     "the source runs a command": {"acme/models.py": CLASS + GRAVE},
     "its package runs a command": {"acme/__init__.py": GRAVE, "acme/models.py": CLASS},
@@ -75,6 +76,7 @@ HOSTILE = {
     "another module of that name": {**HARMLESS, "acme/models/__init__.py": CLASS},
     "a known library is shadowed": {**HARMLESS, "numpy.py": "x = 1\n"},
     "a known package is shadowed": {**HARMLESS, "sklearn/__init__.py": ""},
+    "a package that an installed one would go before": NAMESPACE,
     "a name of another case": {"acme/__init__.py": "", "acme/Models.py": CLASS},
     "two names that differ in case": {**HARMLESS, "acme/Models.py": CLASS},
     "two folders that differ in case": {**HARMLESS, "Acme/x.py": ""},
@@ -99,22 +101,37 @@ HOSTILE = {
 
 @pytest.mark.parametrize("files", HOSTILE.values(), ids=HOSTILE.keys())
 def test_where_the_source_is_not_beyond_doubt_it_is_held(tmp_path, files):
+    if files is not NAMESPACE:
+        files = {"acme/__init__.py": "", **files}
     assert scanned(tmp_path, in_code_path(files)).verdict is not Verdict.PASS
 
 
 def test_a_function_that_loading_calls_is_held_where_it_does_anything_of_note(tmp_path):
-    called = {"MLmodel": MLMODEL, "model.pkl": gadget("acme.models", "score", text("x"))}
+    called = {
+        "MLmodel": MLMODEL,
+        "model.pkl": gadget("acme.models", "score", text("x")),
+        "code/acme/__init__.py": "",
+    }
     source = "def score(x):\n    return x + 1\n"
     assert scanned(tmp_path, {**called, "code/acme/models.py": source}).verdict is Verdict.PASS
     source = "def score(x):\n    return open(x, 'w').write('y')\n"
     assert scanned(tmp_path, {**called, "code/acme/models.py": source}).verdict is Verdict.FAIL
 
 
+def test_a_function_that_loading_calls_needs_a_code_path(tmp_path):
+    """An installed module of the same name would go before one at the artifact's root."""
+    files = {"model.pkl": gadget("acme", "score", text("x")), "acme.py": "def score(x): return x\n"}
+    assert scanned(tmp_path, files).verdict is Verdict.FAIL
+    named = {**files, "model.pkl": pickled(name("acme", "score"))}
+    assert scanned(tmp_path, named).verdict is Verdict.PASS
+
+
 def test_a_code_path_that_leads_elsewhere_vouches_for_nothing(tmp_path):
     files = in_code_path(HARMLESS)
     files["MLmodel"] = MLMODEL.replace("code: code", "code: ../code")
     assert scanned(tmp_path, files).verdict is Verdict.FAIL
-    other = {"a/MLmodel": MLMODEL, "b/model.pkl": INSTANCE, "a/code/acme/models.py": CLASS}
+    other = {"a/MLmodel": MLMODEL, "b/model.pkl": INSTANCE}
+    other |= {f"a/code/{path}": content for path, content in HARMLESS.items()}
     assert scanned(tmp_path / "other", other).verdict is Verdict.FAIL
 
 
