@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 
 from tidegate.artifact.formats import is_text
 from tidegate.scanners.codecs.zstd import frame
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
 from tidegate.scanners.raw import scan_raw
-from tidegate.scanners.streams import read_exactly, window
+from tidegate.scanners.streams import read_exactly, shown, window
 
 MANIFEST, NODE = b"\x0c\xdb\x3a\x2a", b"\x0c\xdb\x20\xde"
 _HEAD = 12
@@ -28,6 +29,8 @@ _MAX_NODE = 16 << 20
 _MAX_FILES = 100_000
 _MAX_ENTRIES = 1_000_000
 _DATA_FOLDER = "d"
+_DATA_FILE = re.compile(r"(?:[A-Za-z0-9_][\w.-]{0,80}/){0,8}d/[0-9a-f]{32}", re.ASCII)
+"""How TensorStore names data files; no other file is let through for being named."""
 
 
 class _Reader:
@@ -128,6 +131,8 @@ class OcdbtScanner(Scanner):
                 report.unread(subject, "an OCDBT node that lies in no folder of data files")
             return
         for path in paths:
+            if _DATA_FILE.fullmatch(path) is None:
+                raise ValueError(f"it names {shown(path)}, which is no data file")
             report.claim(subject, path if from_manifest else f"../{path}", optional=True)
 
 

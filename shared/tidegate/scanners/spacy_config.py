@@ -53,7 +53,7 @@ def report_config(subject: Subject, report: Report) -> None:
         before = text[-_OVERLAP:]
     # Other texts mention names behind an @ as well; there, only those of spaCy's registries count.
     for kind, value in dict.fromkeys(kept):
-        if is_config or kind in _names():
+        if is_config or kind in _names().keys() - {"any"}:
             _judge(kind, value.strip().strip("\"'"), subject, report, certain=is_config)
 
 

@@ -173,6 +173,36 @@ def test_what_is_laid_into_a_checkpoint_is_held(orbax):
         (folder / name).unlink()
 
 
+def manifest(*paths: bytes) -> bytes:
+    """A manifest that names those data files, as TensorStore writes it without compression."""
+    table = bytes([len(paths)]) + bytes(len(paths) - 1)
+    table += bytes(map(len, paths)) + bytes(len(paths)) + b"".join(paths)
+    body = bytes(16) + b"\0\x80\x08\x80\xc2\xd7\x2f\x04\0" + table
+    size = 12 + 2 + len(body) + 4
+    return b"\x0c\xdb\x3a\x2a" + size.to_bytes(8, "little") + b"\0\0" + body + bytes(4)
+
+
+def test_a_manifest_lets_nothing_through_but_data_files(tmp_path):
+    numbers = b"\xff\x01\xc1\xf7" * 60
+    name = "0123456789abcdef" * 2
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / name).write_bytes(numbers)
+    (tmp_path / "manifest.ocdbt").write_bytes(manifest(b"d/" + name.encode()))
+    assert_clean(scanned_folder(tmp_path))
+    (tmp_path / "weights.bin").write_bytes(numbers)
+    assert scanned_folder(tmp_path).unread_parts
+    for path in (
+        b"weights.bin",
+        b"../weights.bin",
+        b"d/../weights.bin",
+        b"/etc/d/" + name.encode(),
+    ):
+        (tmp_path / "manifest.ocdbt").write_bytes(manifest(path))
+        report = scanned_folder(tmp_path)
+        assert "OCDBT-MALFORMED" in grave_rules_of(report)
+        assert report.unread_parts
+
+
 def test_any_bytes_behind_the_mark_of_a_database_are_read_without_an_error():
     chance = random.Random(5)
     for mark in (b"\x0c\xdb\x3a\x2a", b"\x0c\xdb\x20\xde"):

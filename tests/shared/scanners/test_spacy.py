@@ -78,6 +78,7 @@ def test_other_texts_with_at_signs_are_no_configuration():
         b"write to me@example.org = now\n",
         b"@param = x\n@article{a, title = b}\n",
         b"[section]\nkey = @value\n",
+        b'{"@context": "https://schema.org/", "@type": "sc:Dataset", "@any": "a.b"}\n',
     ):
         assert_clean(scanned(text, "notes.txt"))
 
