@@ -86,6 +86,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
         "torchscript.mobile:TorchMobileScanner",
         (Format.TORCH_MOBILE,),
     ),
+    ("zip-in-stream", "zip.in_stream:ZipInStreamScanner", (Format.ZIP_IN_STREAM,)),
     ("uuencoded", "uuencoded:UuencodedScanner", (Format.ENCODED_TEXT,)),
     ("7z", "sevenzip.scanner:SevenZipScanner", (Format.SEVENZIP,)),
     (

@@ -17,6 +17,7 @@ import zlib
 import pytest
 from samples.archives import HARMFUL_PICKLE, HARMLESS_PICKLE, RawMember, raw_zip
 from samples.scanned import assert_clean, grave_rules_of, scanned
+from samples.tensors import torch_pickle, torch_zip
 
 from tidegate.scanners.codecs.lz4 import Lz4Decompressor, expand_block
 from tidegate.scanners.codecs.zstd import ZstdDecompressor
@@ -303,3 +304,34 @@ def test_any_change_to_a_zstandard_frame_ends_in_an_error_or_in_bytes():
                 unfolded(bytes(changed))
             except (ValueError, EOFError):
                 continue
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+@pytest.mark.parametrize("count", [100, 5000, 60_000])
+def test_a_packed_archive_that_could_not_be_compressed_has_no_finding(packer, count):
+    """Such bytes are stored as they are, and a zip reader would find the archive's end there."""
+    numbers = random.Random(count).randbytes(4 * count)
+    data = PACKERS[packer](torch_zip(torch_pickle(), [numbers]))
+    report = scanned(data, "model.pt.x")
+    assert not grave_rules_of(report), report.findings
+    assert not report.unread_parts, report.unread_parts
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_an_archive_behind_or_inside_a_stream_is_read(packer):
+    inner = raw_zip([RawMember(b"m", HARMFUL_PICKLE)])
+    for data in (PACKERS[packer](TEXT) + inner, PACKERS[packer](TEXT + inner)):
+        assert "PICKLE-EXEC" in grave_rules_of(scanned(data, "model.keras"))
+
+
+def test_an_archive_in_a_header_of_a_stream_is_read():
+    inner = raw_zip([RawMember(b"m", HARMFUL_PICKLE)])
+    packed = gzip.compress(TEXT)
+    field = struct.pack("<H", len(inner)) + inner
+    data = packed[:3] + bytes([packed[3] | 4]) + packed[4:10] + field + packed[10:]
+    assert gzip.decompress(data) == TEXT
+    assert zipfile.is_zipfile(io.BytesIO(data))
+    assert "PICKLE-EXEC" in grave_rules_of(scanned(data, "model.keras"))
+    skipped = struct.pack("<II", 0x184D2A53, len(inner)) + inner
+    for pack in (stored_zstd, stored_lz4):
+        assert "PICKLE-EXEC" in grave_rules_of(scanned(skipped + pack(b"text"), "model.keras"))

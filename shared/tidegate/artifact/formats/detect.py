@@ -13,6 +13,9 @@ from tidegate.artifact.formats.text import WIDE_MARKS, is_text, text_dialects
 _HEAD = 64 << 10
 # The end record of a zip archive is at most this far from the end: 22 bytes and a comment.
 _TAIL = 22 + 0xFFFF
+_COMPRESSED = frozenset(
+    {Format.GZIP, Format.BZ2, Format.XZ, Format.LZMA, Format.ZLIB, Format.LZ4, Format.ZSTD}
+)
 _ACCOUNTED = frozenset({Format.TAR, Format.SEVENZIP})
 """Containers that hold members as they are, and whose readers account for every byte."""
 _OCDBT_NODE = b"\x0c\xdb\x20\xde"
@@ -66,7 +69,11 @@ def _binary(stream: BinaryIO, size: int, head: bytes, tail: bytes) -> list[Forma
         told.append(Format.TF_CHECKPOINT)
     # The last member of such an archive may be a zip archive: its reader hands that on.
     if not _ACCOUNTED.intersection(told) or ends_as_archive(tail):
-        told.extend(by_tail(stream, size, head, tail))
+        archives = list(by_tail(stream, size, head, tail))
+        if archives and _COMPRESSED.intersection(told):
+            # What follows the stream is handed on by its reader, an archive too.
+            archives = [Format.ZIP_IN_STREAM]
+        told.extend(archives)
     if not {Format.HDF5, *_ACCOUNTED}.intersection(told) and _has_superblock(stream, size):
         told.append(Format.HDF5)
     if _ends_with_node(tail):

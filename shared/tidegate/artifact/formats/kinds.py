@@ -44,6 +44,7 @@ class Format(enum.StrEnum):
     RAR = "rar"
     CABINET = "cabinet"
     OTHER_ARCHIVE = "other-archive"
+    ZIP_IN_STREAM = "zip-in-stream"
     ENCODED_TEXT = "encoded-text"
     TORCH_MOBILE = "torch-mobile"
     HDF5 = "hdf5"
