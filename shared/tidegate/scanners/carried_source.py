@@ -22,7 +22,10 @@ from tidegate.scanners.interface import Finding, Severity
 
 _READ = "; the artifact carries its source, which was read and holds nothing grave"
 _OF_PICKLES_AND_LOADERS = frozenset({"PICKLE-UNREVIEWED-CODE", "MLMODEL-LOADER-UNKNOWN"})
-_ANSWERED = _OF_PICKLES_AND_LOADERS | {"MLMODEL-CODE-PATH"}
+# transformers' own code in a model's folder, and Triton's model.py: both are taken from the
+# folder of the file that asks for them; what another repository gives is a finding of its own.
+_RUNS_WHAT_LIES_BESIDE = frozenset({("CONFIG-REMOTE-CODE", "auto_map"), ("TRITON-CODE", "python")})
+_ANSWERED = _OF_PICKLES_AND_LOADERS | {"MLMODEL-CODE-PATH", "CONFIG-REMOTE-CODE", "TRITON-CODE"}
 _AS_SOURCE = frozenset({"python", "text", "empty"})
 _COMPILED_NAMES = (".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib", ".egg", ".whl", ".pyz")
 _COMPILED = frozenset({"bytecode", "native"})
@@ -132,6 +135,8 @@ def _is_answered(
     near = [place for place in places if _below(path, place.base)]
     if finding.rule in _OF_PICKLES_AND_LOADERS:
         return _is_defined(finding, near, results)
+    if (finding.rule, finding.detail) in _RUNS_WHAT_LIES_BESIDE:
+        return _place("", posixpath.dirname(path), results).clean
     if finding.rule != "MLMODEL-CODE-PATH":
         return False
     key, _, told = finding.detail.partition("=")

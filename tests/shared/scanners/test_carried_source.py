@@ -176,3 +176,43 @@ def test_what_mlflow_saves_with_code_paths_passes(tmp_path, monkeypatch):
     evidence = scanned(saved, {})
     assert evidence.verdict is Verdict.PASS, (evidence.findings, evidence.unread)
     assert any("was read" in one.message for one in evidence.findings)
+
+
+CONFIG = '{"architectures": ["Net"], "auto_map": {"AutoModel": "modeling_net.Net"}}'
+NET = "from transformers import PreTrainedModel\nclass Net(PreTrainedModel):\n    base = 'net'\n"
+TRITON = 'name: "m"\nbackend: "python"\nmax_batch_size: 8\n'
+SERVED = "class TritonPythonModel:\n    def execute(self, requests):\n        return []\n"
+BESIDE = {
+    "CONFIG-REMOTE-CODE": {"config.json": CONFIG, "modeling_net.py": NET},
+    "TRITON-CODE": {"m/config.pbtxt": TRITON, "m/1/model.py": SERVED},
+}
+
+
+@pytest.mark.parametrize("rule", BESIDE)
+def test_code_beside_the_configuration_that_asks_for_it_passes_where_it_is_harmless(tmp_path, rule):
+    evidence = scanned(tmp_path, BESIDE[rule])
+    assert evidence.verdict is Verdict.PASS, (evidence.findings, evidence.unread)
+    assert {one.rule: one for one in evidence.findings}[rule].severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize("rule", BESIDE)
+@pytest.mark.parametrize("more", ["grave", "missing", "compiled", "unreadable"])
+def test_code_beside_a_configuration_is_held_where_it_is_not(tmp_path, rule, more):
+    files = dict(BESIDE[rule])
+    source = next(name for name in files if name.endswith(".py"))
+    if more == "missing":
+        del files[source]
+    elif more == "grave":
+        files[source] += GRAVE
+    elif more == "compiled":
+        files[source + "c"] = b"\xa7\r\r\n" + bytes(12) + b"\xe3"
+    else:
+        files[source] += "x = = 1\n"
+    evidence = scanned(tmp_path, files)
+    assert {one.rule: one for one in evidence.findings}[rule].severity is Severity.HIGH
+
+
+def test_code_of_another_repository_is_held_beside_harmless_code(tmp_path):
+    config = CONFIG.replace("modeling_net.Net", "someone/other--modeling_net.Net")
+    evidence = scanned(tmp_path, {"config.json": config, "modeling_net.py": NET})
+    assert evidence.verdict is not Verdict.PASS
