@@ -95,7 +95,7 @@ def _concerns(code: CodeFacts, modules: frozenset[str]) -> Iterator[Concern]:
     for name in sorted(named | code.roots):
         if name in lists.attributes:
             yield Concern(name, lists.attributes[name])
-    for name in sorted(named & lists.module_words):
+    for name in sorted(name for name in named if name.lstrip("_") in lists.module_words):
         yield Concern(name, "it fetches that module through another one")
     in_sight = modules | code.imports
     bound = {module.split(".", 1)[0] for module in in_sight}
@@ -141,6 +141,8 @@ def _with_strings(
         if telling is not None and not _is_prose(text, telling):
             yield Concern(telling, f"it holds the text {text[:40]!r}")
     certain = code.modes if "open" not in named else code.strings
+    if "open" in code.roots:
+        certain |= {text for text in code.strings if text == "w" or len(text) > 1}
     for text in sorted(certain):
         if len(text) <= 5 and lists.writing_modes.fullmatch(text):
             yield Concern("open", f"it opens files in mode {text!r}")
@@ -153,18 +155,41 @@ def _with_strings(
         for text in sorted(code.strings):
             if _URL.match(text):
                 yield Concern(text[:60], "it loads from an address")
+    if named & lists.loading:
+        for text in sorted(code.strings):
+            if text.startswith(("/", "~")) and " " not in text and len(text) > 1:
+                yield Concern(text[:60], "it loads from a place outside the model")
+    yield from _reflecting(code, named, in_sight)
+    if code.long_strings and named & {"eval", "query"}:
+        yield Concern("eval", "it evaluates a text that is too long to be an expression")
+
+
+def _reflecting(
+    code: CodeFacts, named: frozenset[str], in_sight: frozenset[str]
+) -> Iterator[Concern]:
+    """Attributes that are fetched by a name: a telling one, or one that is put together."""
+    lists = _lists()
     reflecting = lists.reflective & (code.roots | named)
+    words = {text for text in code.strings if _IDENTIFIER.fullmatch(text)}
+    if reflecting and in_sight:
+        if not words:
+            yield Concern(min(reflecting), "it fetches attributes of modules by computed names")
+        building = lists.text_builders & (code.roots | named)
+        if building:
+            yield Concern(min(building), "it puts together the names of attributes")
     if reflecting:
         risky = {module.split(".", 1)[0] for module in in_sight} & lists.risky_modules
         if risky:
             yield Concern(min(reflecting), f"it fetches attributes of {min(risky)} by name")
-        for text in sorted(code.strings):
-            if _IDENTIFIER.fullmatch(text) and (
-                text in lists.telling_words or text in lists.attributes
+    if reflecting or "__dict__" in named:
+        for text in sorted(words):
+            if any(
+                word in lists.telling_words
+                or word in lists.attributes
+                or word in lists.module_words
+                for word in (text, text[::-1], text.lstrip("_"))
             ):
                 yield Concern(text, "it fetches an attribute of that name")
-    if code.long_strings and named & {"eval", "query"}:
-        yield Concern("eval", "it evaluates a text that is too long to be an expression")
 
 
 def _is_prose(text: str, telling: str) -> bool:
@@ -180,6 +205,8 @@ class _Lists:
     module_words: frozenset[str]
     writing_with_a_path: frozenset[str]
     reflective: frozenset[str]
+    text_builders: frozenset[str]
+    loading: frozenset[str]
     risky_modules: frozenset[str]
     reading: frozenset[str]
     common: frozenset[str]
@@ -208,6 +235,8 @@ def _lists() -> _Lists:
         ),
         module_words=frozenset(data["module_words"]),
         writing_with_a_path=frozenset(data["writing_with_a_path"]),
+        text_builders=frozenset(data["text_builders"]),
+        loading=frozenset(data["loading"]),
         reflective=frozenset(data["reflective"]),
         risky_modules=frozenset(data["risky_modules"]),
         reading=frozenset(data["reading"]),
