@@ -14,7 +14,12 @@ def main(names: list[str]) -> None:
     """Run `libraries/<name>.py` for each name."""
     warnings.simplefilter("ignore")
     for name in names:
-        library = importlib.import_module(f"libraries.{name}").make()
+        from libraries import others
+
+        if name in others.OTHERS:
+            library = others.make(name)
+        else:
+            library = importlib.import_module(f"libraries.{name}").make()
         library.write()
 
 

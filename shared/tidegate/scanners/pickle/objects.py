@@ -13,6 +13,7 @@ from functools import cache
 
 from tidegate.scanners.callables import Standing
 from tidegate.scanners.pickle import honest_calls, running_code
+from tidegate.scanners.pickle.opcodes import Text
 from tidegate.scanners.pickle.trace import Trace
 from tidegate.scanners.pickle.values import (
     Call,
@@ -109,6 +110,8 @@ def _has_honest_shape(kind: Global, target: Call, state: Value) -> bool:
         if _takes_tuples(kind, target):
             return state.complete
         return state.count == 2 and state.kept[0] is None and _is_plain_dict(state.kept[1])
+    if isinstance(state, bytes | Text):
+        return kind.path in _given_bytes()
     return _is_plain_dict(state)
 
 
@@ -173,6 +176,13 @@ def _takes_tuples(kind: Global, target: Call) -> bool:
     return isinstance(first, str) or (
         isinstance(first, Global) and f"{first.module}.".startswith(f"{package}.")
     )
+
+
+@cache
+def _given_bytes() -> frozenset[str]:
+    """The callables whose objects take bytes that are plain data to their readers."""
+    rows = read_table("callables/states.json")["bytes"]
+    return frozenset(f"{row['module']}.{name}" for row in rows for name in row["names"])
 
 
 @cache

@@ -12,7 +12,16 @@ import re
 from tidegate.scanners.pickle.formulas import is_plain_formula
 from tidegate.scanners.pickle.values import Value
 
-_HARMLESS = frozenset({"__doc__", "__name__", "__module__", "__qualname__", "__overloads__"})
+_HARMLESS = frozenset(
+    {
+        "__doc__",
+        "__module__",
+        "__name__",
+        "__networkx_cache__",
+        "__overloads__",
+        "__qualname__",
+    }
+)
 
 _RUN_AS_FORMULA = frozenset({"design_info", "model_spec"})
 """Formulas are Python. statsmodels evaluates them when it gives ModelData its state, or when a

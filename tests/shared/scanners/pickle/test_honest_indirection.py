@@ -65,9 +65,9 @@ def test_vectorize_may_be_made_and_not_called() -> None:
     assert any(one.severity >= Severity.HIGH for one in found.findings)
 
 
-def test_only_listed_methods_are_fetched_from_objects() -> None:
+def test_no_special_method_is_fetched_from_an_object() -> None:
     made = name("scipy.stats._discrete_distns", "randint_gen") + b")\x81"
-    for attribute in ("__reduce_ex__", "__init__", "fit", "rvs"):
+    for attribute in ("__reduce_ex__", "__init__", "__class__"):
         fetched = call(name("builtins", "getattr"), made, text(attribute))
         assert "PICKLE-INDIRECT" in rules(scan(pickled(fetched))), attribute
 
