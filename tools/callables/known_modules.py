@@ -77,7 +77,8 @@ PACKAGES = {
         "multiprocess klepto loky srsly implicit surprise lightfm spotlight sacremoses "
         "sentencepiece skl2pmml sklearn2pmml nyoka baikal treelite hummingbird wandb neptune "
         "comet_ml clearml dvc mlem bentoml seldon_core kserve evidently great_expectations "
-        "pandera alibi alibi_detect deepchecks fairlearn aif360 captum imblearn statsforecast utilsforecast coreforecast hmmlearn pyod dask_ml "
+        "pandera alibi alibi_detect deepchecks fairlearn aif360 captum "
+        "imblearn statsforecast utilsforecast coreforecast hmmlearn pyod dask_ml "
         "kmodes pygam skbase torch_scatter catalogue confection sksurv nyoka lightning_utilities"
     ),
     "serving, pipelines and platforms": (

@@ -279,7 +279,7 @@ def statsforecast_objects() -> Iterator[object]:
     from statsforecast import StatsForecast, models
 
     made = [
-        models.AutoARIMA(), models.AutoETS(), models.Naive(), models.SeasonalNaive(4), models.Theta(),
+        models.AutoETS(), models.Naive(), models.SeasonalNaive(4), models.Theta(),
         models.HistoricAverage(), models.RandomWalkWithDrift(), models.CrostonClassic(),
         models.AutoTheta(), models.AutoCES(), models.MSTL(4), models.WindowAverage(3),
     ]  # fmt: skip
