@@ -1,7 +1,7 @@
 """Honest pickles bind methods, keep partials and carry torch files; so do hostile ones.
 
-What passes is the binding of an allowed function to data. Whatever is called while loading, or
-bound without being on a list, is held as before.
+What passes is the binding of a known class's method to data. Whatever is called while loading, or
+bound to anything else, is held as before.
 """
 
 from __future__ import annotations
@@ -65,11 +65,17 @@ def test_vectorize_may_be_made_and_not_called() -> None:
     assert any(one.severity >= Severity.HIGH for one in found.findings)
 
 
-def test_no_special_method_is_fetched_from_an_object() -> None:
+def test_a_method_is_fetched_from_an_object_of_a_known_class_and_not_called() -> None:
     made = name("scipy.stats._discrete_distns", "randint_gen") + b")\x81"
-    for attribute in ("__reduce_ex__", "__init__", "__class__"):
+    fetched = call(name("builtins", "getattr"), made, text("fit"))
+    assert rules(scan(pickled(fetched))) == {"PICKLE-PLAIN"}
+    assert "PICKLE-INDIRECT" in rules(scan(pickled(call(fetched))))
+    for attribute in ("__reduce_ex__", "__init__", "__class__", "system"):
         fetched = call(name("builtins", "getattr"), made, text(attribute))
         assert "PICKLE-INDIRECT" in rules(scan(pickled(fetched))), attribute
+    unknown = name("acme", "Model") + b")\x81"
+    fetched = call(name("builtins", "getattr"), unknown, text("fit"))
+    assert "PICKLE-INDIRECT" in rules(scan(pickled(fetched)))
 
 
 def test_a_method_binds_nothing_but_listed_functions() -> None:
