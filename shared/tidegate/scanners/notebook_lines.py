@@ -21,6 +21,9 @@ from tidegate.scanners.streams import shown
 _LINE = re.compile(
     r"^(\s*)(?:[\w.,()\[\] ]{1,200}?=\s*)?(%{1,2}(?=[A-Za-z_])|!{1,2}(?=\s*\S))(.*)$"
 )
+# Magics that IPython hands to the shell, and the settings that %config takes without running more.
+_ALIASES = frozenset({"ls", "ll", "cat", "mkdir", "cp", "mv", "rm", "rmdir", "man", "more", "less"})
+_SETTING = re.compile(r"[\w.]+(?:\s*=\s*[\w.\s,'\"\[\]{}:+-]*)?")
 _HELP = re.compile(r"^\s*(?:\?{1,2}[\w.*]+|[\w.*]+\?{1,2})\s*$")
 _SEPARATORS = re.compile(r"&&|\|\||[;|&\n]")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -123,6 +126,10 @@ class CellReader:
             self._shell(rest)
         elif name in {"system", "sx", "sc", "bash", "sh"}:
             self._shell(argument)
+        elif name in _ALIASES:
+            self._shell(rest)
+        elif name == "config" and argument and not _SETTING.fullmatch(argument):
+            self._found("NOTEBOOK-MAGIC", f"%{name} {argument}", None, "runs what it sets")
         elif name in lists.quiet_magics or name in lists.text_magics:
             return "None"
         elif name in {"load_ext", "reload_ext"}:

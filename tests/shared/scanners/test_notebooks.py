@@ -36,7 +36,8 @@ TABLE = """<div><style scoped>.dataframe tbody tr th { vertical-align: top; }</s
 
 HONEST = notebook(
     markdown("# Churn\n\n<img src='plot.png'> and **bold** <b>html</b>"),
-    "%matplotlib inline\n%load_ext autoreload\n%autoreload 2\nimport pandas as pd\npd.DataFrame?",
+    "%matplotlib inline\n%config InlineBackend.figure_format = 'retina'\n%ls data",
+    "%load_ext autoreload\n%autoreload 2\nimport pandas as pd\npd.DataFrame?",
     "%%time\nfrom sklearn.linear_model import LogisticRegression\nmodel = LogisticRegression()",
     "!ls -l data\n!nvidia-smi\nfiles = !ls\nprint(files)",
     "x = 10 % 3\ny = {'a': 1}\nz = x \\\n  % 2\nassert x != z",
@@ -100,6 +101,9 @@ def test_a_plot_of_a_known_library_is_medium():
         "%load http://127.0.0.1/x.py",
         "%load_ext somebodys_extension",
         "%unknown_magic",
+        "%config InlineBackend.x = __import__('os').system('touch x')",
+        "%ls; touch /tmp/x",
+        "%rm -rf /tmp/x",
         "%pip install git+https://127.0.0.1/x",
         "!pip install --index-url http://127.0.0.1 x",
         "!pip install -i http://127.0.0.1 x",
