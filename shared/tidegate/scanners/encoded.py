@@ -38,6 +38,7 @@ _MAGIC = (
     b"MZ", b"\xfe\xed\xfa", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe",
     b"\0asm", b"dex\n", b"!<arch>\n", b"7z\xbc\xaf\x27\x1c", b"\x89HDF", b"#!", b"\x28\xb5\x2f\xfd",
     b"\x04\x22\x4d\x18", b"\x93NUMPY", b"Rar!", b"\x8a\x0al\xfc",
+    b"\xac\xed\0\x05",
 )  # fmt: skip
 _PICKLE_HEADS = (b"(", b"}q", b"]q", b")q", b"cq", b"U", b"X")
 _MAX_DECODED = 64 << 20

@@ -124,11 +124,15 @@ class JsonReader:
                 at = skipped
                 continue
             found = _TOKEN.match(window, at)
-            # A long run of numbers may end anywhere; what else ends a window may go on.
-            whole = found is not None and (
-                found.end() < len(window)
-                or (found.lastindex == _NUMBERS and found.end() - found.start(_NUMBERS) >= _ENOUGH)
-            )
+            whole = found is not None and found.end() < len(window)
+            if found is not None and not whole and not ended and found.lastindex == _NUMBERS:
+                # A long run is taken up to its last comma; what else ends a window may go on.
+                start = found.start(_NUMBERS)
+                comma = window.rfind(b",", start)
+                if comma - start >= _ENOUGH:
+                    self._take(_NUMBERS, window[start:comma])
+                    at = comma
+                    continue
             if not whole and not ended and self._may_go_on(window, at, found):
                 window, at, ended = self._longer(window, at, pieces)
                 continue

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tidegate.scanners.json_stream import MAX_DEPTH, JsonReader, JsonUnreadError
@@ -47,7 +47,8 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
+@example([7.92e-235, 1.34e154, 1.34e154, 7.92e-235, 1.34e154, 1.34e154, 1.34e154], 1, False, 18)
 @given(_VALUES, st.sampled_from([None, 1, 4]), st.booleans(), st.integers(1, 40))
 def test_every_object_of_a_valid_text_is_heard_of_with_all_its_keys(value, indent, plain, piece):
     text = json.dumps(value, indent=indent, ensure_ascii=plain)
