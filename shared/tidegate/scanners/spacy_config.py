@@ -33,7 +33,11 @@ _OVERLAP = 1024
 @cache
 def _names() -> dict[str, frozenset[str]]:
     text = files("tidegate.scanners").joinpath("data/spacy.json").read_text("utf-8")
-    return {kind: frozenset(names) for kind, names in json.loads(text)["names"].items()}
+    # spaCy looks an older name up among those of spacy-legacy, under spaCy's own prefix.
+    return {
+        kind: frozenset([*names, *(name.replace("spacy-legacy.", "spacy.", 1) for name in names)])
+        for kind, names in json.loads(text)["names"].items()
+    }
 
 
 def may_be_pipeline(text: bytes) -> bool:

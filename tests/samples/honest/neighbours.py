@@ -38,6 +38,7 @@ def texts(folder: Path) -> None:
     (folder / ".gitignore").write_text("*.pyc\n__pycache__/\n")
     (folder / "requirements.txt").write_text("numpy==2.4.6\nscikit-learn>=1.5,<2\n")
     (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "the", "##s", "Größe", "日本"]))
+    (folder / "vocab.json").write_text(json.dumps({"\x9fÃ": 0, "\x80": 1}, ensure_ascii=False))
     (folder / "merges.txt").write_text("#version: 0.2\nĠ t\nh e\n")
     (folder / "labels.txt").write_text("cat\ndog\nos\nsystem\n")
     (folder / "results.json").write_text(json.dumps({"f1": 0.9, "confusion": [[1, 2], [3, 4]]}))

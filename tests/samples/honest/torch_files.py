@@ -92,6 +92,33 @@ def pickled_without_torch_save(folder: Path) -> None:
     joblib.dump(model.state_dict(), folder / "state.joblib.gz", compress=("gzip", 3))
 
 
+def named_by_address(folder: Path) -> None:
+    """torch 1.6 and 1.7 named each storage by its address in memory."""
+    import zipfile
+
+    state_dict(folder)
+    written = folder / "pytorch_model.bin"
+    with (
+        zipfile.ZipFile(written) as read,
+        zipfile.ZipFile(folder / "old.bin", "w", zipfile.ZIP_STORED) as made,
+    ):
+        for name in read.namelist():
+            content, base = read.read(name), name.rsplit("/", 1)[-1]
+            if name.endswith("data.pkl"):
+                for key in range(100):
+                    short = str(key).encode()
+                    long = b"947434245%05d" % key
+                    content = content.replace(
+                        b"X" + len(short).to_bytes(4, "little") + short + b"q",
+                        b"X" + len(long).to_bytes(4, "little") + long + b"q",
+                    )
+            target = name
+            if "/data/" in name and "serialization" not in name:
+                target = f"{name[: -len(base)]}947434245{int(base):05}"
+            made.writestr(target, content)
+    written.unlink()
+
+
 def scripted(folder: Path) -> None:
     torch = _torch()
     model = _model().eval()
@@ -121,6 +148,7 @@ WRITERS: Writers = {
     "tensors of every type": tensors_of_every_type,
     "a quantized state dict": quantized_state_dict,
     "modules pickled without torch.save": pickled_without_torch_save,
+    "storages named by address": named_by_address,
     "TorchScript": scripted,
     "an exported program": exported,
     "transformers and recurrent layers": transformer,

@@ -154,6 +154,7 @@ def make() -> Library:
         },
         gives={
             "numpy._core.multiarray._reconstruct": "make",
+            "numpy._core._internal._reconstruct": "make",
             "numpy.ma.core._mareconstruct": "make",
             "numpy.random.bit_generator.__pyx_unpickle_SeedSequence": "make",
             "numpy.random._pickle.__randomstate_ctor": "call",
@@ -194,6 +195,12 @@ def make() -> Library:
             library.note("numpy._core._multiarray_umath", name, Use.NAME)
     for name in ("norm", "inv", "pinv", "det", "solve", "eigh", "svd"):
         library.note("numpy.linalg", name, Use.NAME)
+    # As numpy 1.16 and before wrote them.
+    library.note("numpy.random", "__RandomState_ctor", Use.CALL)
+    library.note("numpy._core._internal", "_reconstruct", Use.CALL)
+    library.note("numpy.matrixlib.defmatrix", "matrix", Use.MAKE)
+    for name in ("recarray", "record"):
+        library.note("numpy._core.records", name, Use.MAKE)
     for name in ("__randomstate_ctor", "__generator_ctor", "__bit_generator_ctor"):
         library.note("numpy.random._pickle", name, Use.CALL)
     return library

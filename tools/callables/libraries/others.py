@@ -84,6 +84,14 @@ def make(name: str) -> Library:
         for value in built_and_fitted(kind) if other.build else ():
             with contextlib.redirect_stdout(io.StringIO()):
                 library.observe(value, kind.__name__)
+    if name == "gensim":
+        for module, names in OLD_GENSIM:
+            for one in names.split():
+                library.note(module, one, Use.MAKE)
+        for one in ("smartirs_normalize", "smartirs_wglobal", "smartirs_wlocal", "df2idf"):
+            library.note("gensim.models.tfidfmodel", one, Use.NAME)
+        for one in ("original_scorer", "npmi_scorer"):
+            library.note("gensim.models.phrases", one, Use.NAME)
     if other.objects is not None:
         for value in other.objects():
             library.observe(value, type(value).__name__)
@@ -193,6 +201,19 @@ def gensim_objects() -> Iterator[object]:
     yield models.HdpModel(bags, words)
     yield models.phrases.Phraser(models.Phrases(texts))
     yield models.Nmf(bags, 2, words)
+
+
+OLD_GENSIM = (
+    ("gensim.models.keyedvectors", "Vocab FastTextKeyedVectors Word2VecKeyedVectors"),
+    ("gensim.models.keyedvectors", "EuclideanKeyedVectors Doc2VecKeyedVectors KeyedVectors"),
+    ("gensim.models.keyedvectors", "BaseKeyedVectors WordEmbeddingsKeyedVectors"),
+    ("gensim.models.fasttext", "FastTextVocab FastTextTrainables FastText"),
+    ("gensim.models.word2vec", "Vocab Word2VecVocab Word2VecTrainables Word2Vec"),
+    ("gensim.models.doc2vec", "Doctag Doc2VecVocab Doc2VecTrainables DocvecsArray Doc2Vec"),
+    ("gensim.models.phrases", "Phraser Phrases"),
+    ("gensim.models.tfidfmodel", "TfidfModel"),
+)
+"""Classes of gensim 1 to 3, whose models are still about."""
 
 
 def nltk_objects() -> Iterator[object]:

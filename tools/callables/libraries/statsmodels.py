@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
-from collect import Library
+from collect import Library, Use
 from statsmodels.discrete.conditional_models import ConditionalLogit
 from statsmodels.gam.api import BSplines, GLMGam
 from statsmodels.miscmodels.ordinal_model import OrderedModel
@@ -35,6 +35,8 @@ def make() -> Library:
         how="tools/callables/make.py statsmodels: models and results made of arrays, pickled in all"
         " protocols, by cloudpickle and joblib; formulas carry code and are left out",
     )
+    for name in ("ResettableCache", "CachedAttribute", "CachedWritableAttribute"):
+        library.note("statsmodels.tools.decorators", name, Use.MAKE)  # before statsmodels 0.11
     for name, build in models().items():
         try:
             value = build()

@@ -19,7 +19,7 @@ from tidegate.scanners.pickle.values import KEPT_MEMBERS, Call, Global, Items, V
 _TYPE_CODE = re.compile(r"[<>=|]?([biufcmMOSUV])(\d{1,18})")
 _OF_OBJECTS = 1 | 2
 """numpy's flags for counted references and for data that are pickled as a list, not as bytes."""
-_RECORD = "numpy.record"
+_RECORDS = frozenset({"numpy.record", "numpy.core.records.record", "numpy._core.records.record"})
 
 
 def check(trace: Trace, target: Call, offset: int) -> None:
@@ -53,7 +53,7 @@ def _kind(dtype: Call) -> str | None:
     """The letter that numpy has for the type; None where it can't be known."""
     args = tuple_args(dtype.args)
     code = args[0] if args else None
-    if isinstance(code, Global) and code.path == _RECORD:
+    if isinstance(code, Global) and code.path in _RECORDS:
         return "V"
     match = _TYPE_CODE.fullmatch(code) if isinstance(code, str) else None
     return match[1] if match is not None else None

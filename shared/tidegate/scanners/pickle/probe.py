@@ -58,7 +58,7 @@ def probe_at(stream: BinaryIO, size: int, offset: int, max_steps: int = MAX_STEP
                 return True
     except Break as broken:
         return broken.limit or bool(trace.calls) or _names_danger(trace)
-    return led_by_proto or source.offset >= size or bool(trace.named)
+    return led_by_proto or source.offset >= size or _names_something(trace)
 
 
 def looks_like_pickle(head: bytes) -> bool:
@@ -83,6 +83,14 @@ def _is_proto(source: Source) -> bool:
     first, second = source.byte(), source.byte()
     source.seek(start)
     return first == _PROTO and 0 <= second <= _HIGHEST_PROTOCOL
+
+
+def _names_something(trace: Trace) -> bool:
+    """True where a module is named that may exist; the first two lines of a table name none."""
+    return any(
+        _is_plausible(reference) or "/" in reference.module
+        for reference in trace.references.values()
+    )
 
 
 def _names_danger(trace: Trace) -> bool:

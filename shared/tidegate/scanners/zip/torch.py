@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from tidegate.scanners.zip.directory import Member
 
-_STORAGE = re.compile(r"(?:data|constants)/[0-9]{1,9}")
+_STORAGE = re.compile(r"(?:data|constants)/[0-9]{1,20}")  # torch 1.6 named them by address
 _PT2_STORAGE = re.compile(r"data/(?:weights/weight|constants/tensor)_[0-9]{1,9}")
 _PACKAGE_STORAGE = re.compile(r"\.data/[0-9]{1,9}\.storage")
 _OLD_PROGRAM = "serialized_exported_program.json"

@@ -124,3 +124,10 @@ def test_the_head_of_a_long_pickle_is_enough() -> None:
 def test_any_bytes_are_told_without_an_error(data: bytes) -> None:
     probe(io.BytesIO(data), len(data))
     looks_like_pickle(data)
+
+
+def test_a_table_whose_header_begins_with_a_c_is_no_pickle() -> None:
+    table = b"const_p1,const_p2\n.031,.5\n.02,.6\n"
+    assert not probe(io.BytesIO(table), len(table))
+    path = b"c../evil\nx\n."
+    assert probe(io.BytesIO(path), len(path))
