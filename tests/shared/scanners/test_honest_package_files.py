@@ -16,7 +16,25 @@ from samples.honest import assert_allowed
 pytestmark = pytest.mark.slow
 
 SUFFIXES = frozenset(
-    ".onnx .pb .npy .npz .pkl .pickle .h5 .gz .csv .json .bin .model .bz2 .txt .kv .mm .png".split()
+    [
+        ".onnx",
+        ".pb",
+        ".npy",
+        ".npz",
+        ".pkl",
+        ".pickle",
+        ".h5",
+        ".gz",
+        ".csv",
+        ".json",
+        ".bin",
+        ".model",
+        ".bz2",
+        ".txt",
+        ".kv",
+        ".mm",
+        ".png",
+    ]
 )
 LEFT_OUT = frozenset(
     {
