@@ -58,9 +58,12 @@ def catboost_formats(folder: Path) -> None:
     model = catboost.CatBoostClassifier(**quiet).fit(X, CLASSES)
     for form in ("cbm", "json", "onnx", "pmml", "python", "cpp"):
         model.save_model(str(folder / f"model.{form}"), format=form)
-    data = [[float(row[0]), "xyz"[index % 3]] for index, row in enumerate(X)]
-    mixed = catboost.CatBoostClassifier(**quiet).fit(catboost.Pool(data, CLASSES, cat_features=[1]))
-    mixed.save_model(str(folder / "mixed.cbm"))
+    data = [[float(row[0]), "xyz"[index % 3], "some words here"] for index, row in enumerate(X)]
+    for name, kinds in (("mixed", {"cat_features": [1]}), ("texts", {"text_features": [2]})):
+        width = 3 if "text_features" in kinds else 2
+        rows = [[row[0], 1.0, row[2]] if width == 3 else row[:2] for row in data]
+        pool = catboost.Pool(rows, CLASSES, **kinds)
+        catboost.CatBoostClassifier(**quiet).fit(pool).save_model(str(folder / f"{name}.cbm"))
     several = catboost.CatBoostClassifier(**quiet).fit(X, ["a", "b", "c"] * 20)
     several.save_model(str(folder / "several.cbm"))
 

@@ -14,7 +14,8 @@ from tidegate.scanners.streams import shown
 
 _VERSION, _TREES, _INFO, _PARTS = range(4)
 _KNOWN_PARTS = frozenset(
-    {b"static_ctr_provider_v1", b"text_processing_collection_v1", b"text_process_v1",
+    {b"static_provider_v1", b"static_ctr_provider_v1", b"text_processing_collection_v1",
+     b"text_process_v1",
      b"text_process_v2", b"embedding_process_v1"}
 )  # fmt: skip
 _HEAD = 8
