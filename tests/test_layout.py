@@ -111,3 +111,11 @@ def test_the_pre_commit_hooks_are_ones_that_the_command_has() -> None:
         assert (program, rest) == ("tidegate", ["--"])
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
         re.compile(hook.get("files", ""))
+
+
+def test_the_rules_page_is_the_one_that_the_rules_make() -> None:
+    from tidegate.cli.rules import _page
+    from tidegate.scanners.rules import rules
+
+    page = (ROOT / "docs" / "reference" / "rules.md").read_text("utf-8")
+    assert page == _page(rules().values()), "run `make docs`"

@@ -72,3 +72,15 @@ def test_every_rule_that_a_reader_names_stands_in_the_table():
     }
     assert len(named) > 20
     assert named <= set(rules())
+
+
+def test_every_rule_says_what_it_means_how_to_mend_it_and_where_it_is_catalogued():
+    for rule in rules().values():
+        assert rule.title, rule.id
+        assert len(rule.description) > 20, rule.id
+        assert len(rule.remediation) > 15, rule.id
+        assert all(re.fullmatch(r"CWE-[0-9]+", name) for name in rule.cwe), rule.id
+        assert rule.cwe, rule.id
+        assert any(re.fullmatch(r"AML\.T[0-9]{4}(\.[0-9]{3})?", name) for name in rule.attack), (
+            rule.id
+        )
