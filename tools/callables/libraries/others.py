@@ -49,6 +49,18 @@ REVIEWED = frozenset(
 """Those keep their state, and at most compare versions or make a class of listed ones."""
 
 
+NEVER = frozenset(
+    f"skorch.{name}"
+    for name in (
+        "classifier.NeuralNetClassifier",
+        "classifier.NeuralNetBinaryClassifier",
+        "net.NeuralNet",
+        "regressor.NeuralNetRegressor",
+    )
+)
+"""Given their state, these load a further pickle out of it."""
+
+
 @dataclass(frozen=True)
 class Other:
     """One library: what it is called where, and how objects of it are made."""
@@ -73,6 +85,7 @@ def make(name: str) -> Library:
         how=f"tools/callables/make.py {name}: its estimators and objects made and fitted on tiny"
         " data, pickled in all protocols, by cloudpickle and joblib",
         gives=dict(other.gives),
+        never=NEVER,
     )
     warnings.simplefilter("ignore")
     for kind in estimators(other.packages, other.bases):
