@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import BinaryIO
 
 from tidegate.artifact.formats import TORCH_LEGACY_MAGIC
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
@@ -97,6 +98,22 @@ def _storages(bounds: tuple[int, ...], subject: Subject) -> list[tuple[str, int 
     return [(str(key), stored.storages.get(str(key))) for key in keys.value]
 
 
+class _Bounded:
+    """What pickletools reads from. A lying length would make a buffered reader take that much."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._size = stream, size
+
+    def read(self, count: int) -> bytes:
+        return self._stream.read(max(0, min(count, self._size - self._stream.tell())))
+
+    def readline(self) -> bytes:
+        return self._stream.readline()
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+
 def _pickle_bounds(subject: Subject) -> tuple[int, ...] | None:
     """Where the first five pickles end, or None where readers could differ about it."""
     ends = []
@@ -118,7 +135,7 @@ def _pickle_end(subject: Subject, start: int, *, magic: bool) -> int | None:
     """
     import pickletools
 
-    part = window(subject.stream, start, subject.size - start)
+    part = _Bounded(window(subject.stream, start, subject.size - start), subject.size - start)
     frame_end = 0
     try:
         for count, (opcode, argument, position) in enumerate(pickletools.genops(part)):

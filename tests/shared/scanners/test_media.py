@@ -165,3 +165,8 @@ def test_a_payload_in_a_value_of_a_picture_is_found():
 def test_sound_that_a_stream_left_without_its_size_has_no_finding():
     data = wav()
     assert_clean(scanned(data[:4] + b"\xff\xff\xff\xff" + data[8:], "x.wav"))
+
+
+def test_an_icon_whose_picture_lies_behind_the_end_is_broken_and_no_error():
+    places = struct.pack("<4BHHII", 16, 16, 0, 0, 1, 32, 100, 22)
+    assert scanned(struct.pack("<HHH", 0, 1, 1) + places, "x.ico").findings

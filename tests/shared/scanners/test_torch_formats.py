@@ -292,3 +292,19 @@ def test_a_package_of_torch_is_read_member_by_member():
         "p/.data/1.bin": FLOATS,
     }.items():
         assert not only_light(scanned(plain_zip({**harmless, name: data}), "model.pt")), name
+
+
+def test_a_length_that_lies_takes_no_memory(monkeypatch):
+    honest = torch_legacy(torch_pickle(), [])
+    at = honest.index(b"X", 20)
+    lying = honest[: at + 1] + b"\xff\xff\xff\x7f" + honest[at + 5 :]
+    asked = []
+
+    class Watched(io.BufferedReader):
+        def read(self, size=-1):
+            asked.append(size)
+            return super().read(size)
+
+    monkeypatch.setattr("tidegate.scanners.streams.io.BufferedReader", Watched)
+    assert scanned(lying).unread_parts
+    assert max(asked) < 1 << 30

@@ -70,7 +70,7 @@ def by_head(head: bytes, size: int) -> Iterator[Format]:
     """The formats that a file of `size` bytes may be, going by its first bytes."""
     if _LEGACY_BYTES in head[:32]:
         yield Format.TORCH_LEGACY
-    elif head[0] == 0x80 and len(head) > 1 and head[1] <= 5:
+    elif head[:1] == b"\x80" and head[1:2] and head[1] <= 5:
         yield Format.PICKLE
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         yield Format.ZIP
