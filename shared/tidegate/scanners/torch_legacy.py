@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 from tidegate.artifact.formats import TORCH_LEGACY_MAGIC
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
@@ -135,7 +135,8 @@ def _pickle_end(subject: Subject, start: int, *, magic: bool) -> int | None:
     """
     import pickletools
 
-    part = _Bounded(window(subject.stream, start, subject.size - start), subject.size - start)
+    left = subject.size - start
+    part = cast("IO[bytes]", _Bounded(window(subject.stream, start, left), left))
     frame_end = 0
     try:
         for count, (opcode, argument, position) in enumerate(pickletools.genops(part)):
