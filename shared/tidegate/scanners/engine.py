@@ -223,6 +223,9 @@ class _Run:
             self._failures += 1
         self.results[index].unread = [Unread(self.files[index].path, reason)]
 
+    def _seconds_for(self, file: SourceFile) -> float:
+        return self._limits.file_seconds + file.size / self._limits.bytes_per_second
+
     def _scan_file(self, worker: Worker, index: int) -> None:
         file = self.files[index]
         identity = file.identity
@@ -239,7 +242,7 @@ class _Run:
                 "size": file.size,
                 "path": file.path,
             },
-            min(self._limits.file_seconds, max(0.1, self._deadline - time.monotonic())),
+            min(self._seconds_for(file), max(0.1, self._deadline - time.monotonic())),
         )
         try:
             self.results[index] = _read_answer(file.path, answer)

@@ -97,13 +97,15 @@ class Claim:
 class Limits:
     """Bounds of one scan. Reaching one ends in `inconclusive`, never in `pass`.
 
-    Times are seconds, sizes bytes. `file_seconds` bounds one file, `total_seconds` the artifact.
+    Times are seconds, sizes bytes. `file_seconds` bounds one file, which has a second more for each
+    `bytes_per_second` of its size; `total_seconds` bounds the artifact.
     `memory` is a worker's address space. `output` is what a worker may print in all;
     `max_findings` bounds the findings kept for one file. `max_depth` is how far containers nest;
     `max_members` and `max_expanded` bound what one file may unfold to.
     """
 
     file_seconds: float = 120.0
+    bytes_per_second: int = 4 << 20
     total_seconds: float = 900.0
     memory: int = 1 << 30
     output: int = 8 << 20
