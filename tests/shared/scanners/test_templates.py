@@ -107,3 +107,8 @@ def test_a_template_with_very_many_terms_is_never_clean():
 def test_any_template_is_read_without_an_error(text):
     as_file("{{" + text)
     scanned(text.encode(), "a.md")
+
+
+def test_a_statement_that_is_one_word_is_judged_by_what_it_names():
+    text = "{% x'__class__' %}{{ [ }}"
+    assert "TEMPLATE-CODE" in {found.rule for found in scanned(text.encode(), "a.txt").findings}

@@ -44,7 +44,7 @@ def fragments(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
                 ]
             # In a quoted text of another format, the quotes are escaped.
             readings += [reading.replace("\\", "") for reading in readings if "\\" in reading]
-            yield found.start(), tuple(filter(None, readings))
+            yield found.start(), tuple(filter(None, readings)) or (inner,)
 
 
 def names_internals(text: str) -> bool:
