@@ -37,6 +37,17 @@ $(UV): locks/bootstrap.txt
 	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --require-hashes -r locks/samples.txt
 	touch $@
 
+# SARIF's published schema, which comes in a package of npm's. Its test skips where it is missing.
+SARIF := .tools/sarif-2.1.0.json
+SARIF_SHA256 := 2d99159ae54a3eea97f81781cff48780548657c35949f4b7f25e99a2ba4de4f8
+$(SARIF): $(UV)
+	@cd .tools && npm pack --silent @microsoft/jest-sarif@1.0.0-beta.0 >/dev/null 2>&1 \
+		&& tar xzOf microsoft-jest-sarif-1.0.0-beta.0.tgz package/lib/schemas/sarif-2.1.0-rtm.5.json \
+			> sarif.json \
+		&& echo "$(SARIF_SHA256)  sarif.json" | sha256sum --check --quiet \
+		&& mv sarif.json ../$(SARIF) \
+		|| echo "SARIF's schema is not to be had here (npm, sha256sum): its test will skip"
+
 # The data scientist's side: MLflow and his libraries, and nothing of ours.
 .venv-client/.ready: $(UV) locks/client.txt
 	test -x .venv-client/bin/python || $(PYTHON) -m venv .venv-client
@@ -49,10 +60,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup .venv/.samples
+test: setup .venv/.samples $(SARIF)
 	$(BIN)/python -m pytest $(TESTS)
 
-test-fast: setup .venv/.samples
+test-fast: setup .venv/.samples $(SARIF)
 	$(BIN)/python -m pytest -m "not slow" $(TESTS)
 
 demo: setup .venv-client/.ready

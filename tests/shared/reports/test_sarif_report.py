@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -272,3 +273,19 @@ def test_a_message_can_hold_neither_a_link_nor_a_placeholder(entry):
     finding = Finding("PICKLE-EXEC", Severity.CRITICAL, "m", "[see](http://evil) {0} \\[x")
     run = run_of(ScanReport("r", (entry(findings=(finding,)),)))
     assert run["results"][0]["message"]["text"] == "\\[see\\](http://evil) {{0}} \\\\\\[x"
+
+
+PUBLISHED = Path(__file__).parents[3] / ".tools" / "sarif-2.1.0.json"
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="`make test` fetches SARIF's schema, with npm")
+def test_the_published_schema_of_sarif_accepts_every_kind_of_report(report, audited, entry):
+    schema = json.loads(PUBLISHED.read_text("utf-8"))
+    validator = jsonschema.validators.validator_for(schema)(
+        schema, format_checker=jsonschema.FormatChecker()
+    )
+    for each in (report, audited, ScanReport("r", (entry(),)), ScanReport("r", ())):
+        log = json.loads(report_format("sarif").render(each))
+        assert [error.message for error in validator.iter_errors(log)] == []
+        log["version"] = "9"
+        assert list(validator.iter_errors(log))
