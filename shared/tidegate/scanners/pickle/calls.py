@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from tidegate.scanners.bytecode import CodeFacts, UnreadableCodeError, read_marshalled
 from tidegate.scanners.bytecode.marshal_data import MAX_MARSHALLED
 from tidegate.scanners.callables import Standing, Use, judge
-from tidegate.scanners.pickle import code_objects, honest_calls, running_code
+from tidegate.scanners.pickle import code_objects, exhaust, honest_calls, running_code
 from tidegate.scanners.pickle.objects import kind_of, note_state
 from tidegate.scanners.pickle.opcodes import Encoding, Number, Text
 from tidegate.scanners.pickle.source import Break
@@ -52,6 +52,7 @@ def call(trace: Trace, callee: Value, args: Value, offset: int, use: Use = Use.C
         if rebuilt is not None:
             return rebuilt
         trace.use(callee, use, args, offset)
+        exhaust.note_call(trace, callee, args, offset)
         _use_arguments(trace, callee, args, offset)
         if use is Use.MAKE:
             return new_call(callee, args, offset, made=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tidegate.scanners.pickle import exhaust
 from tidegate.scanners.pickle.honest_calls import is_callable_value
 from tidegate.scanners.pickle.opcodes import Number, Operand, Text
 from tidegate.scanners.pickle.running_code import note_filling
@@ -73,6 +74,7 @@ def _from_mark(kind: str) -> Handler:
             if len(values) % 2:
                 raise Break("a dict has a key without a value", offset)
             _note_keys(made, values)
+        exhaust.note_size(machine.trace, made, offset)
         machine.stack.append(made)
 
     return push
@@ -84,6 +86,7 @@ def _short_tuple(length: int) -> Handler:
         if len(stack) < length:
             raise Break("an opcode takes a value that is not on the stack", offset)
         made = items_of("tuple", stack[-length:])
+        exhaust.note_size(machine.trace, made, offset)
         del stack[-length:]
         stack.append(made)
 
@@ -112,6 +115,8 @@ def _fill_pairs(machine: Machine, target: Value, values: list[Value], offset: in
         raise Break("a dict gets a key without a value", offset)
     if isinstance(target, Items | Call):
         _note_keys(target, values)
+        for key in values[::2]:
+            exhaust.note_key(machine.trace, key, offset)
         if target.given and values:
             machine.trace.note(
                 "PICKLE-INDIRECT",
@@ -150,7 +155,11 @@ def _append(machine: Machine, offset: int, _operand: Operand) -> None:
 
 def _append_all(machine: Machine, offset: int, _operand: Operand) -> None:
     values = machine.pop_mark(offset)
-    _fill(machine, machine.top(offset), values, offset)
+    target = machine.top(offset)
+    if isinstance(target, Items) and target.kind == "set":
+        for value in values:
+            exhaust.note_key(machine.trace, value, offset)
+    _fill(machine, target, values, offset)
 
 
 def _set_item(machine: Machine, offset: int, _operand: Operand) -> None:
@@ -212,6 +221,7 @@ def _put(machine: Machine, offset: int, operand: Operand) -> None:
         return
     if not isinstance(operand, int) or operand < 0:
         raise Break("a memo index is negative", offset)
+    exhaust.note_index(machine.trace, operand, len(machine.memo), offset)
     machine.memo.put(operand, machine.top(offset))
 
 

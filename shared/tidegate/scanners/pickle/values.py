@@ -46,13 +46,18 @@ class Module:
     name: str
 
 
+MAX_STEPS = 1 << 62
+
+
 @dataclass(slots=True)
 class Items:
     """A tuple, list, dict or set: its first items (a dict's keys and values in turn).
 
     `given` says that it already is the state of an object, which may have kept it. `types` has
     the data types of a dict's values past the kept ones, as long as each of those is a field of
-    a structured data type: (numpy.dtype, offset). Tables have hundreds.
+    a structured data type: (numpy.dtype, offset). Tables have hundreds. `steps` is how many
+    values its tuples of tuples come to where what is shared counts each time, up to `MAX_STEPS`;
+    lists may hold themselves, and count once.
     """
 
     kind: str
@@ -63,10 +68,12 @@ class Items:
     given: bool = False
     types: list[Value] | None = None
     mixed: bool = False
+    steps: int = 0
 
     def add(self, values: Sequence[Value], limit: int = KEPT_ITEMS) -> None:
         """Put `values` in; past the first ones only their number is kept."""
         self.count += len(values)
+        self.steps += len(values)
         room = limit - len(self.kept)
         if self.kind == "dict" and len(values) > room and not self.mixed:
             self._note_types(values[max(room, 0) :][1::2])
@@ -77,6 +84,8 @@ class Items:
                     self.depth = self.depth or 1
                     continue
                 inner = depth_of(value)
+                if isinstance(value, Items) and value.kind == "tuple":
+                    self.steps = min(self.steps + value.steps, MAX_STEPS)
                 if inner >= MAX_DEPTH:
                     self.kept.append(Unknown("nested too deep"))
                 else:

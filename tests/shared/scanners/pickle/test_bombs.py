@@ -103,3 +103,28 @@ def test_a_big_array_stays_in_the_file() -> None:
 def test_bytes_that_repeat_an_import_are_swept_in_bounded_steps() -> None:
     report = scan(b"\xff" + b"cos\npath\n" * 5_000)
     assert report.unread_parts
+
+
+def test_what_exhausts_the_loader_itself_is_held() -> None:
+    much = b"\x8a\x06" + (1 << 40).to_bytes(6, "little")
+    doubled = text("k") + b"\x94" + b"".join(b"h%ch%c\x86\x94" % (n, n) for n in range(50))
+    shape = name("numpy", "ndarray") + much + b"\x85" + b"C\x01b"
+    for stream in (
+        name("builtins", "bytearray") + much + b"\x85R",
+        name("builtins", "list") + name("builtins", "range") + much + b"\x85R\x85R",
+        name("numpy._core.multiarray", "_reconstruct") + b"(" + shape + b"tR",
+        b"Nr" + struct.pack("<I", 2_000_000_000),
+        b"}" + doubled + b"Ns",
+        b"\x8f(" + doubled + b"\x90",
+        b"N\x94" + b"".join(b"(" + b"h%c" % n * 10 + b"t\x94" for n in range(60)),
+    ):
+        assert "PICKLE-EXHAUST" in rules(scan(pickled(stream))), stream[:80]
+
+
+def test_shared_and_circular_values_do_not_exhaust() -> None:
+    shared = (1, 2)
+    wheel: list[object] = []
+    wheel.extend({"hub": wheel, "pair": shared} for _ in range(500))
+    table = {(shared, shared, (number, shared)): shared for number in range(500)}
+    for honest in (wheel, table, list(range(3000)), {(1, (2, (3, (4, (5,))))): bytes(100)}):
+        assert rules(scan(pickle.dumps(honest))) == {"PICKLE-PLAIN"}
