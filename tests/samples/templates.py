@@ -293,6 +293,13 @@ HONEST = {
 }
 
 REACHING = {
+    "centred": "{{ ''['class'.center(9, '_')] }}",
+    "stripped of letters": "{{ ''['_' ~ 'x_class__x'.strip('x')] }}",
+    "trimmed of letters": "{{ ''['_' ~ ('x_class__x' | trim('x'))] }}",
+    "without a prefix": "{{ ''['_' ~ 'x_class__'.removeprefix('x')] }}",
+    "filled": "{{ ''['class'.ljust(7, '_').rjust(9, '_')] }}",
+    "partitioned": "{{ ''['_' ~ '_class__ x'.partition(' ')[0]] }}",
+    "mapped twice": "{{ [x] | map('map', 'attr', '__class__') | list }}",
     "class chain": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
     "items": "{{ ''['__class__']['__base__'] }}",
     "attr filter": "{{ '' | attr('__class__') }}",
@@ -390,5 +397,8 @@ EXHAUSTING = {
     "doubling in lines": "{% set x = 'a' %}" + "{% set x = x ~ x %}" * 40,
     "width": "{{ 'x' | center(999999) }}",
     "format width": "{{ '%999999d' % n }}",
+    "width of a constant": "{{ '%999999d' % 1 }}",
+    "width of the filter": "{{ '%0999999d' | format(1) }}",
+    "width of the method": "{{ '{:>999999}'.format(1) }}",
     "indent": "{{ x | indent(1000000) }}",
 }

@@ -21,7 +21,15 @@ _MAX_STEPS = 5_000
 _MAX_STEPS_IN_ALL = 2_000_000
 _FORMAT = re.compile(r"%[-+ #0]*\d{0,3}(?:\.\d{1,3})?([sdcrxX%])")
 _BUILDING_FILTERS = frozenset({"format", "join", "replace", "reverse", "urlencode", "batch"})
-_BUILDING_METHODS = frozenset({"format", "join", "replace", "zfill", "ljust", "rjust"})
+_BUILDING_METHODS = frozenset(
+    {"format", "join", "replace", "zfill", "ljust", "rjust", "center", "removeprefix",
+     "removesuffix", "partition", "rpartition", "expandtabs"}
+)  # fmt: skip
+_CUTTING = frozenset(
+    {"strip", "lstrip", "rstrip", "removeprefix", "removesuffix", "center", "ljust", "rjust",
+     "zfill", "partition", "rpartition", "rsplit", "splitlines", "expandtabs"}
+)  # fmt: skip
+"""Methods of texts that give texts, with bounded arguments."""
 _CASES: dict[str, Callable[[str], str]] = {
     "lower": str.lower, "upper": str.upper, "trim": str.strip, "strip": str.strip,
     "string": str, "safe": str, "escape": str, "e": str, "capitalize": str.capitalize,
@@ -266,5 +274,26 @@ def _applied(name: str, value: Value, given: list[Value], *, is_method: bool) ->
         yield value[0 if name == "first" else -1]
     elif name == "split" and isinstance(value, str):
         yield tuple(value.split(str(given[0])) if given and given[0] != "" else value.split())
+    elif isinstance(value, str) and _is_cut(name, given, is_method=is_method):
+        yield from _cut("strip" if name == "trim" else name, value, given)
     elif name in _CASES and isinstance(value, (str, int, float)):
         yield _CASES[name](str(value))
+
+
+def _is_cut(name: str, given: list[Value], *, is_method: bool) -> bool:
+    if is_method:
+        return name in _CUTTING and bool(given)
+    return name == "center" or (name == "trim" and bool(given))
+
+
+def _cut(name: str, value: str, given: list[Value]) -> Iterator[Value]:
+    """What Python's own method makes of the text."""
+    if any(not isinstance(each, (str, int)) or each == "" for each in given):
+        return
+    if any(isinstance(each, int) and abs(each) > _MAX_TEXT for each in given):
+        return
+    try:
+        made = getattr(str, name)(value, *given)
+    except (TypeError, ValueError):
+        return
+    yield tuple(made) if isinstance(made, list) else made

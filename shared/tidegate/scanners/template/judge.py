@@ -33,6 +33,8 @@ _BY_ATTRIBUTE = frozenset(
 )  # fmt: skip
 _FIRST_IS_ATTRIBUTE = frozenset({"selectattr", "rejectattr", "groupby"})
 _PLAIN_WORDS = frozenset({"builtins", "eval", "exec", "globals", "system"})
+# A field of great width: of `%`, and of `.format()`.
+_WIDE = re.compile(r"%[^a-zA-Z%]*\d{5}|\{[^{}]*:[^{}]*\d{5}")
 _FIELD = re.compile(r"\{[^{}]*[.\[][^{}]*\}")
 
 _LISTS = ("functions", "methods", "filters", "tests", "gadgets", "reaching")
@@ -199,6 +201,7 @@ class TemplateJudge:
         values = self._folder.values(pattern)
         if not values:
             self._unlisted("a call of .format() on what is worked out while rendering", node)
+        self._wide(values, node)
         for value in values:
             if isinstance(value, str) and _FIELD.search(value):
                 self._unlisted("a format that reads attributes", node)
@@ -223,8 +226,11 @@ class TemplateJudge:
             self._by_attribute(node)
         elif name in {"center", "indent", "truncate", "wordwrap", "batch", "slice"}:
             self._width(node.args + [keyword.value for keyword in node.kwargs], node)
-        elif name == "format" and node.node is not None and not self._folder.values(node.node):
-            self._unlisted("the filter format on what is worked out while rendering", node)
+        elif name == "format" and node.node is not None:
+            patterns = self._folder.values(node.node)
+            self._wide(patterns, node)
+            if not patterns:
+                self._unlisted("the filter format on what is worked out while rendering", node)
 
     def _by_attribute(self, node: nodes.Filter) -> None:
         """Filters that take an attribute's name, or the name of another filter or test."""
@@ -243,7 +249,7 @@ class TemplateJudge:
         if node.name in {"map", "select", "reject"} and node.args:
             self._applied(node, node.args[0], self._lists.filters | self._lists.tests)
             for value in self._folder.values(node.args[0]):
-                if value == "attr":
+                if value in {"attr", "map"}:
                     for name in (v for arg in node.args[1:] for v in self._folder.values(arg)):
                         self._step(name, node)
         elif node.name in _FIRST_IS_ATTRIBUTE - {"groupby"} and len(node.args) > 1:
@@ -273,10 +279,13 @@ class TemplateJudge:
                 counts = [v for v in self._folder.values(other) if isinstance(v, (int, float))]
                 if texts and (not counts or max(counts) > _MAX_RANGE):
                     self._exhausts("a text repeated many times", node)
-        elif isinstance(node, nodes.Mod) and not isinstance(node.right, nodes.Const):
+        elif isinstance(node, nodes.Mod):
             patterns = [v for v in self._folder.values(node.left) if isinstance(v, str)]
-            if any(re.search(r"%[^a-zA-Z%]*\d{5}", pattern) for pattern in patterns):
-                self._exhausts("a format of great width", node)
+            self._wide(patterns, node)
+
+    def _wide(self, patterns: list[Value], node: nodes.Node) -> None:
+        if any(isinstance(pattern, str) and _WIDE.search(pattern) for pattern in patterns):
+            self._exhausts("a format of great width", node)
 
     def _width(self, args: list[nodes.Expr], node: nodes.Node) -> None:
         for arg in args:
