@@ -23,7 +23,8 @@ _CODE = re.compile(
     rb"|\bimport\s+(?:os|subprocess|socket|pty|ctypes)\b|^#!\s*/|<script\b|\bjavascript:"
     rb"|/bin/(?:ba|z|da)?sh\b|\bpowershell\b|\b(?:curl|wget)\s+(?:-\S+\s+)*['\"]?https?://"
     rb"|\b(?:pickle|marshal|dill)\.loads?\s*\(|\bbase64\s+(?:-d|--decode)\b|\brm\s+-rf\b"
-    rb"|\bnc\s+-\w*e|\$\{jndi:",
+    rb"|\bnc\s+-\w*e|\$\{jndi:|/dev/tcp/\S"
+    rb"|\Ahttps?://\S+\.(?:bat|exe|hta|ps1|sh|vbs)\s*\Z",
     re.IGNORECASE | re.MULTILINE,
 )
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}\s*")
@@ -37,25 +38,32 @@ def judge_text(
     """Report code in a text, or a harmful pickle, as it is or in base64."""
     if len(text) < _SHORTEST:
         return
-    if (match := _CODE.search(text)) is not None:
+    decoded = _decoded(text)
+    match = _CODE.search(text)
+    if match is None and decoded is not None and decoded.isascii():
+        match = _CODE.search(decoded)
+    if match is not None:
         line = match[0].decode("utf-8", "backslashreplace")
         report.found(
             "GRAPH-EMBEDDED-CODE",
             subject,
-            f"A text in the graph ({where}) holds code or a command: {shown(line)!r}.",
+            f"A text of the model ({where}) holds code or a command: {shown(line)!r}.",
             offset=offset,
             detail=shown(line, 200),
         )
-    decoded = None
-    if _BASE64.fullmatch(text):
-        try:
-            decoded = base64.b64decode(text.strip() + b"==", b"-_" if b"_" in text else None)
-        except (ValueError, binascii.Error):
-            decoded = None
     for data in (text, decoded):
         if data and (data[0] == 0x80 or _is_not_plain(data)):
             part = subject.inside(io.BytesIO(data), len(data), f"text@{offset}")
             scan_raw(part, report, dispatcher)
+
+
+def _decoded(text: bytes) -> bytes | None:
+    if not _BASE64.fullmatch(text):
+        return None
+    try:
+        return base64.b64decode(text.strip() + b"==", b"-_" if b"_" in text else None)
+    except (ValueError, binascii.Error):
+        return None
 
 
 def _is_not_plain(data: bytes) -> bool:

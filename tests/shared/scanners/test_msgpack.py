@@ -165,3 +165,8 @@ def test_honest_parameters_of_flax_have_no_finding(monkeypatch):
     assert b"__msgpack_chunked_array__" in chunked
     assert_clean(scanned(chunked, "flax_model.msgpack"))
     assert rules_of(scanned(chunked + b"x", "flax_model.msgpack")) == {"MSGPACK-MALFORMED"}
+
+
+def test_code_in_a_text_is_held():
+    hostile = msgpack.packb({"init": "__import__('os').system('echo')", "w": [1.0]})
+    assert "GRAPH-EMBEDDED-CODE" in grave_rules_of(scanned(hostile, "x.msgpack"))

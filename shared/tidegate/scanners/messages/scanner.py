@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 
 from tidegate.scanners.cursor import BrokenError
+from tidegate.scanners.embedded import judge_text
 from tidegate.scanners.encoded import report_encoded
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
 from tidegate.scanners.messages.tokens import Kind, Token, TooDeepError, is_message, tokens
@@ -140,6 +141,7 @@ class _Pass:
             content = self._content(token)
             telling = _TELLING.search(content) is not None
             text = content.decode("utf-8", "replace")
+            judge_text(content, "message", token.at, self._subject, self._report, self._dispatcher)
             if len(text) >= _LONG_TEXT:
                 report_encoded(text, self._subject, self._report, self._dispatcher, where="a text")
             is_config = b"class_name" in content and content.lstrip()[:1] in {b"{", b"["}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tidegate.scanners.callables import Standing, judge
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
 from tidegate.scanners.requirements import elsewhere, report_elsewhere
 from tidegate.scanners.streams import shown
@@ -12,6 +13,8 @@ from tidegate.scanners.yaml_text.listen import YamlTeller
 from tidegate.scanners.yaml_text.tree import Mapping, Node, Scalar, Sequence, TreeError, read_tree
 
 _PYTHON_TAG = re.compile(r"python/|python2/|python3/|ruby/|java|^!?!?[a-z]+\.")
+# HyperPyYAML, which SpeechBrain uses, and other loaders whose tags name what they call.
+_NAMING_TAG = re.compile(r"!\w+:([\w.]+)\.(\w+)$")
 _RAW_TAG = re.compile(r"(?:!!python|tag:yaml\.org,2002:python|!<[^>]*python)/")
 _ENVIRONMENTS = re.compile(r"(?:conda|conda_env|environment|python_env|env)\.ya?ml", re.IGNORECASE)
 _CHANNEL_FROM_ELSEWHERE = re.compile(r"://|^[./~\\]|^[a-zA-Z]:[\\/]")
@@ -67,7 +70,7 @@ def report_tags(
             if teller is not None:
                 teller.take(event)
             tag = getattr(event, "tag", None)
-            if isinstance(tag, str) and _PYTHON_TAG.search(tag):
+            if isinstance(tag, str) and (_PYTHON_TAG.search(tag) or _names_danger(tag)):
                 seen = True
                 report.found(
                     "YAML-TAG",
@@ -90,6 +93,12 @@ def report_tags(
             )
         return None
     return text
+
+
+def _names_danger(tag: str) -> bool:
+    """Whether a local tag makes its loader call a dangerous function: `!new:os.system`."""
+    named = _NAMING_TAG.match(tag)
+    return named is not None and judge(named[1], named[2]).standing is Standing.DANGEROUS
 
 
 def _scan_environment(text: str, subject: Subject, report: Report) -> None:
