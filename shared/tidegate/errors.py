@@ -2,9 +2,9 @@
 
 `TidegateError` is the one root. Below it stand three families: the caller gave something that
 can't be used (`UsageError`), the artifact can't be read or may not pass (`ArtifactError`), or
-something that Tidegate stands on is missing or broken (`OperatorError`). An adapter maps the
-family to its host's own error (an HTTP status, a failed task); no adapter lets one through as
-a pass.
+something that Tidegate stands on is missing or broken (`OperatorError`), records that somebody
+altered among it (`TamperedError`). An adapter maps the family to its host's own error (an HTTP
+status, a failed task); no adapter lets one through as a pass.
 
 Each error can carry a remedy: one sentence that says what to do about it.
 """
@@ -65,6 +65,10 @@ class ArtifactChangedError(ArtifactError):
 
 class OperatorError(TidegateError):
     """Whoever runs Tidegate must act: what it stands on is missing, stale or out of reach."""
+
+
+class TamperedError(OperatorError):
+    """What was signed or recorded is not what it says that it is: somebody may have altered it."""
 
 
 class LedgerUnavailableError(OperatorError):
