@@ -1,5 +1,7 @@
 """Settings from the environment: `TIDEGATE_*`. What a caller passes outweighs them.
 
+The signing key and the key list are read by `tidegate.attestation.own_key`.
+
 Always holds: a setting that can't be used is an error that names it, never a silent default.
 """
 

@@ -69,8 +69,10 @@ def open_envelope(data: bytes, keys: KeyList, *, at: datetime) -> Signed:
             continue
         signers.append(trusted)
     if not signers:
+        named = ", ".join(keyid[:16] for keyid in list(envelope.signatures)[:3]) or "none"
         raise SignatureError(
-            "no key that is trusted at that time signed this statement",
+            "no key that is trusted at that time signed this statement; the keys that it names: "
+            f"{named}",
             remedy="look at the key list: the key may be missing from it, or its time be over",
         )
     return Signed(_statement(envelope.payload), tuple(signers))

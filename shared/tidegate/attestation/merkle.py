@@ -67,12 +67,7 @@ class Frontier:
     @property
     def root(self) -> bytes:
         """The root over all leaves."""
-        if not self.peaks:
-            return EMPTY_ROOT
-        root = self.peaks[-1]
-        for peak in reversed(self.peaks[:-1]):
-            root = node_hash(peak, root)
-        return root
+        return joined(self.peaks)
 
     @classmethod
     def from_bytes(cls, size: int, data: bytes) -> Frontier:
@@ -92,25 +87,82 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
     return Frontier().extend(leaves).root
 
 
+def inclusion_ranges(index: int, size: int) -> tuple[tuple[int, int], ...]:
+    """Whose roots prove that leaf `index` is in a tree of `size`: leaves from, and up to.
+
+    Raises:
+        IndexError: there is no such leaf.
+    """
+    if not 0 <= index < size:
+        raise IndexError(f"no leaf {index} in a tree of {size}")
+    ranges: list[tuple[int, int]] = []
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if index < middle:
+            ranges.append((middle, end))
+            end = middle
+        else:
+            ranges.append((start, middle))
+            start = middle
+    return tuple(reversed(ranges))
+
+
+def consistency_ranges(first: int, size: int) -> tuple[tuple[int, int], ...]:
+    """Whose roots prove that a tree of `first` leaves is the beginning of one of `size`.
+
+    Raises:
+        IndexError: the whole has fewer leaves than that.
+    """
+    if not 0 <= first <= size:
+        raise IndexError(f"a tree of {size} leaves has no beginning of {first}")
+    if first in {0, size}:
+        return ()
+    ranges: list[tuple[int, int]] = []
+    start, end, is_known = 0, size, True
+    while first != end - start:
+        middle = _split(end - start)
+        if first <= middle:
+            ranges.append((start + middle, end))
+            end = start + middle
+        else:
+            ranges.append((start, start + middle))
+            start, first, is_known = start + middle, first - middle, False
+    if not is_known:
+        ranges.append((start, end))
+    return tuple(reversed(ranges))
+
+
+def complete_subtrees(start: int, end: int) -> tuple[tuple[int, int], ...]:
+    """The full subtrees, as (level, number), that the leaves of one of those ranges make up.
+
+    The largest comes first. Subtree `number` of a level covers `1 << level` leaves.
+    """
+    parts: list[tuple[int, int]] = []
+    while start < end:
+        level = (end - start).bit_length() - 1
+        parts.append((level, start >> level))
+        start += 1 << level
+    return tuple(parts)
+
+
+def joined(hashes: Sequence[bytes]) -> bytes:
+    """The root over full subtrees that lie side by side, the largest first."""
+    if not hashes:
+        return EMPTY_ROOT
+    root = hashes[-1]
+    for each in reversed(hashes[:-1]):
+        root = node_hash(each, root)
+    return root
+
+
 def inclusion_proof(index: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
     """The hashes beside the way from leaf `index` to the root, the lowest first.
 
     Raises:
         IndexError: there is no such leaf.
     """
-    if not 0 <= index < len(leaves):
-        raise IndexError(f"no leaf {index} in a tree of {len(leaves)}")
-    proof: list[bytes] = []
-    start, end = 0, len(leaves)
-    while end - start > 1:
-        middle = start + _split(end - start)
-        if index < middle:
-            proof.append(root_of(leaves[middle:end]))
-            end = middle
-        else:
-            proof.append(root_of(leaves[start:middle]))
-            start = middle
-    return tuple(reversed(proof))
+    return tuple(root_of(leaves[a:b]) for a, b in inclusion_ranges(index, len(leaves)))
 
 
 def consistency_proof(size: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
@@ -119,23 +171,7 @@ def consistency_proof(size: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
     Raises:
         IndexError: the whole has fewer leaves than that.
     """
-    if not 0 <= size <= len(leaves):
-        raise IndexError(f"a tree of {len(leaves)} leaves has no beginning of {size}")
-    if size in {0, len(leaves)}:
-        return ()
-    proof: list[bytes] = []
-    start, end, is_known = 0, len(leaves), True
-    while size != end - start:
-        middle = _split(end - start)
-        if size <= middle:
-            proof.append(root_of(leaves[start + middle : end]))
-            end = start + middle
-        else:
-            proof.append(root_of(leaves[start : start + middle]))
-            start, size, is_known = start + middle, size - middle, False
-    if not is_known:
-        proof.append(root_of(leaves[start:end]))
-    return tuple(reversed(proof))
+    return tuple(root_of(leaves[a:b]) for a, b in consistency_ranges(size, len(leaves)))
 
 
 def verify_inclusion(

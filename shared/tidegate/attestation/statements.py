@@ -121,10 +121,18 @@ def _require_plain(data: object) -> None:
             )
 
 
-def parse_json(data: bytes) -> Any:
-    """JSON as one reads what others signed; ValueError for a key that stands twice, and NaN."""
+def parse_json(data: bytes, *, fractions_as_text: bool = False) -> Any:
+    """JSON as one reads what others signed; ValueError for a key that stands twice, and NaN.
+
+    With `fractions_as_text` a number with a fraction becomes the text that stands for it.
+    """
     try:
-        return json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_refuse_constant)
+        return json.loads(
+            data.decode(),
+            object_pairs_hook=_once,
+            parse_constant=_refuse_constant,
+            parse_float=str if fractions_as_text else None,
+        )
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 

@@ -11,6 +11,8 @@ that a version's row and its decision are committed together or not at all.
 Always holds:
 
 - Append-only: the database itself refuses to change, replace or delete a row (`append_only`).
+- Whatever is recorded is covered by a signed statement of a log, in the same transaction (`said`,
+  `coverage`, `log`); `audit` finds what was changed past all that.
 - A record is written whole, in one transaction, or not at all.
 - A row that does not say what its key promises raises; it is never taken for "no record".
 - Whatever keeps the ledger from working leaves as `LedgerUnavailableError`, without credentials.

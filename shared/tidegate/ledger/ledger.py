@@ -3,7 +3,8 @@
 Always holds: each method that writes is one transaction of its own, or joins the one of the
 connection that it is given, which it then neither commits nor rolls back. Inside MLflow's store
 that connection is the session's: on SQLite a transaction of our own would wait for the
-session's lock until time runs out.
+session's lock until time runs out. Whatever is written is covered by a signed statement in the
+same transaction; a ledger that is only read needs no key.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine
 
 from tidegate.artifact.manifest import Manifest
 from tidegate.errors import UsageError
-from tidegate.ledger import connect, records, schema, upgrade, writes
+from tidegate.ledger import connect, log, records, said, schema, upgrade, writes
 from tidegate.ledger.reader import Reader
 from tidegate.ledger.records import (
     Registration,
@@ -31,6 +33,10 @@ from tidegate.ledger.records import (
 from tidegate.policy.model import Decision, Policy, Review, ReviewVerdict, Waiver
 from tidegate.scanners.evidence import Evidence
 
+if TYPE_CHECKING:
+    from tidegate.attestation.keys import SigningKey
+    from tidegate.ledger.log import Draft
+
 
 class Ledger(Reader):
     """An open ledger. Safe to share between threads; a context manager that closes it.
@@ -39,27 +45,31 @@ class Ledger(Reader):
     fails, and `OperatorError` where a row does not say what its key promises.
     """
 
-    def __init__(self, engine: Engine, *, owned: bool) -> None:
+    def __init__(self, engine: Engine, *, owned: bool, key: SigningKey | None = None) -> None:
         """Take an engine as it is; `open` and `on_engine` also look at the schema."""
         super().__init__(engine)
         self._owned = owned
+        self._key = key
         self.url = connect.hidden(engine.url)
         """Where the ledger is, with the password hidden."""
 
     @classmethod
-    def open(cls, url: str, *, migrate: bool = True) -> Ledger:
+    def open(cls, url: str, *, migrate: bool = True, key: SigningKey | None = None) -> Ledger:
         """Open the ledger at a database URL, SQLite or PostgreSQL.
 
         Args:
             url: an SQLAlchemy URL; "postgresql://" alone takes whichever driver is installed.
             migrate: make or upgrade the schema, and require that the ledger can be written to.
                 False opens what is there, for reading too, and makes nothing.
+            key: what statements are signed with; by default `TIDEGATE_SIGNING_KEY`, or else the
+                user's own key, which is made when it is first needed.
 
         Raises:
             LedgerUnavailableError: whatever the failure is, with what to do about it.
+            OperatorError: the signing key can't be read or made.
         """
         engine = connect.make_engine(connect.parse_url(url), create=migrate)
-        ledger = cls(engine, owned=True)
+        ledger = cls(engine, owned=True, key=key)
         try:
             connect.check_reachable(engine)
             ledger._make_ready(migrate)
@@ -69,7 +79,25 @@ class Ledger(Reader):
         return ledger
 
     @classmethod
-    def on_engine(cls, engine: Engine, *, migrate: bool = True) -> Ledger:
+    def open_to_audit(cls, url: str) -> Ledger:
+        """Open what is there as `open` does without `migrate`, even where its triggers are gone.
+
+        Raises:
+            LedgerUnavailableError: there is no ledger, or none of this version's schema.
+        """
+        engine = connect.make_engine(connect.parse_url(url), create=False)
+        try:
+            connect.check_reachable(engine)
+            upgrade.require_current(engine, writable=False, protected=False)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, owned=True)
+
+    @classmethod
+    def on_engine(
+        cls, engine: Engine, *, migrate: bool = True, key: SigningKey | None = None
+    ) -> Ledger:
         """A ledger in a database that somebody else has open, such as MLflow's registry.
 
         The engine stays its owner's: nothing is set on it, and `close` leaves it open. On SQLite
@@ -77,7 +105,7 @@ class Ledger(Reader):
         store gives it too: foreign keys are checked, and a lock is waited for.
         """
         connect.require_supported(engine.dialect.name)
-        ledger = cls(engine, owned=False)
+        ledger = cls(engine, owned=False, key=key)
         ledger._make_ready(migrate)
         return ledger
 
@@ -85,10 +113,20 @@ class Ledger(Reader):
         if migrate:
             self.upgrade()
         upgrade.require_current(self._engine, writable=migrate)
+        if migrate:
+            # Better found out now than at the first record.
+            self._signing_key()
 
     def upgrade(self) -> None:
         """Bring the schema to this version's; several processes may do so at once."""
-        upgrade.upgrade(self._engine, own_file=self._owned)
+        upgrade.upgrade(self._engine, own_file=self._owned, key=self._signing_key)
+
+    def _signing_key(self) -> SigningKey:
+        if self._key is None:
+            from tidegate.attestation.own_key import signing_key
+
+            self._key = signing_key()
+        return self._key
 
     def close(self) -> None:
         """Close the connections that are this ledger's own."""
@@ -129,7 +167,7 @@ class Ledger(Reader):
             UsageError: the parts do not belong together.
         """
         with self._writing(connection) as open_connection:
-            number = writes.put_decision(
+            number, written = writes.put_decision(
                 open_connection, decision, policy=policy, manifest=manifest, evidence=evidence
             )
             if place is not None:
@@ -138,7 +176,8 @@ class Ledger(Reader):
                     "location": checked_text(place, "place", required=True),
                     "created_at": stored_time(decision.decided_at, "time of the decision"),
                 }
-                writes.put_place(open_connection, row)
+                written += writes.put_place(open_connection, row)
+            self._append(open_connection, said.of_decision(decision, evidence, written))
         return replace(decision, id=number)
 
     def add_waiver(
@@ -176,6 +215,8 @@ class Ledger(Reader):
             )
         with self._writing(connection) as open_connection:
             number = writes.insert_numbered(open_connection, schema.waiver, row)
+            written: said.Written = [(schema.waiver, {"id": number, **row})]
+            self._append(open_connection, [said.of_waiver(written)])
         return Waiver(
             number, digest, rule, tuple(fingerprints), actor, reason, created_at=now,
             expires_at=expires_at,
@@ -213,6 +254,8 @@ class Ledger(Reader):
                 checked_text(evidence_id, "evidence id")
                 writes.require_evidence(open_connection, evidence_id, digest)
             number = writes.insert_numbered(open_connection, schema.review, row)
+            written: said.Written = [(schema.review, {"id": number, **row})]
+            self._append(open_connection, [said.of_review(written)])
         return Review(
             number, digest, verdict, tuple(fingerprints), actor, reason, created_at=now,
             evidence_id=evidence_id,
@@ -235,7 +278,9 @@ class Ledger(Reader):
             "created_at": stored_time(now, "time of the SBOM"),
         }
         with self._writing(connection) as open_connection:
-            return writes.insert_numbered(open_connection, schema.sbom, row)
+            number = writes.insert_numbered(open_connection, schema.sbom, row)
+            self._append(open_connection, [said.of_sbom([(schema.sbom, {"id": number, **row})])])
+        return number
 
     def add_registration(
         self,
@@ -268,15 +313,43 @@ class Ledger(Reader):
             else checked_integer(decision_id, "decision's number"),
         }
         with self._writing(connection) as open_connection:
-            return records.registration_from_row(writes.put_registration(open_connection, row))
+            standing, written = writes.put_registration(open_connection, row)
+            if written:
+                self._append(open_connection, [said.of_registration(written)])
+            return records.registration_from_row(standing)
+
+    def checkpoint(self, *, after: str | None = None) -> str:
+        """The log's size and root, signed: a note to keep where the ledger's owner can't write.
+
+        Args:
+            after: the note that this one is to take the place of; a log that is not its
+                continuation gets no new one, which would hide that.
+
+        Raises:
+            TamperedError: the log is not the continuation of `after`.
+            UsageError: nothing is on record yet, or the signing key is not ed25519.
+        """
+        from tidegate.ledger.bundle import checkpoint
+
+        return checkpoint(self, self._signing_key(), after)
+
+    def append(self, drafts: Sequence[Draft], *, connection: Connection | None = None) -> range:
+        """Sign statements and append them to the log, all in one transaction; their numbers."""
+        with self._writing(connection) as open_connection:
+            return self._append(open_connection, drafts)
+
+    def _append(self, connection: Connection, drafts: Sequence[Draft]) -> range:
+        return log.append(connection, drafts, self._signing_key())
 
     @contextmanager
     def _writing(self, connection: Connection | None) -> Iterator[Connection]:
         if connection is None:
             with connect.writing(self._engine) as own:
+                log.lock(own)
                 yield own
         else:
             with connect.translated(connection.engine.url):
+                log.lock(connection)
                 yield connection
 
 

@@ -7,8 +7,9 @@ Always holds: a row is checked against its key and its columns before anybody se
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
-from sqlalchemy import Engine, RowMapping, Select, func, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
 
 from tidegate.artifact.manifest import Manifest
 from tidegate.errors import RecordNotFoundError
@@ -25,10 +26,22 @@ class Reader:
         """Ask through an engine as it is."""
         self._engine = engine
 
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection to read with, for questions that this class does not answer."""
+        return connect.reading(self._engine)
+
     def schema_revision(self) -> str | None:
         """The schema's revision; None where there is no ledger yet."""
         with connect.reading(self._engine) as connection:
             return upgrade.revision_of(connection)
+
+    def origin(self) -> str | None:
+        """The log's name in its checkpoints; None before the first statement."""
+        from tidegate.ledger.audit import origin_of
+
+        table = schema.statement
+        row = self._first(select(table).where(table.c.id == 1))
+        return None if row is None else origin_of(row[table.c.leaf_hash])
 
     def manifest(self, digest: str) -> Manifest:
         """The manifest of a digest; RecordNotFoundError where there is none."""

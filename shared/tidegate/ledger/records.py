@@ -69,6 +69,13 @@ def stored_time(moment: datetime, what: str) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+def moment(text: str) -> datetime:
+    """A time as the ledger keeps it; ValueError for another text, or one without a time zone."""
+    found = datetime.fromisoformat(text)
+    _require(found.tzinfo is not None)
+    return found
+
+
 def checked_text(value: str, what: str, *, required: bool = False) -> str:
     """The text, if every database can keep it as it is; UsageError otherwise.
 
@@ -214,7 +221,7 @@ def review_from_row(row: RowMapping) -> Review:
             fingerprints=_fingerprints(row[columns.fingerprints]),
             actor=row[columns.actor],
             reason=row[columns.reason],
-            created_at=_time(row[columns.created_at]),
+            created_at=moment(row[columns.created_at]),
             evidence_id=row[columns.evidence_id],
         )
 
@@ -231,8 +238,8 @@ def waiver_from_row(row: RowMapping) -> Waiver:
             fingerprints=_fingerprints(row[columns.fingerprints]),
             actor=row[columns.actor],
             reason=row[columns.reason],
-            created_at=_time(row[columns.created_at]),
-            expires_at=_time(row[columns.expires_at]),
+            created_at=moment(row[columns.created_at]),
+            expires_at=moment(row[columns.expires_at]),
         )
 
 
@@ -252,9 +259,3 @@ def _fingerprints(text: str) -> tuple[str, ...]:
     values = json.loads(text)
     _require(isinstance(values, list) and all(isinstance(value, str) for value in values))
     return tuple(values)
-
-
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    _require(moment.tzinfo is not None)
-    return moment

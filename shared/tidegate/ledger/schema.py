@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "tidegate_alembic_version"
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every migration in order, so that Alembic can stay unloaded; a test holds it to the folder."""
 HEAD = REVISIONS[-1]
 
@@ -173,6 +173,35 @@ place = Table(
     sqlite_autoincrement=True,
 )
 
+# Numbered by the writer, from 1 on without a gap: a statement's number is its place in the log.
+statement = Table(
+    "tidegate_statement",
+    metadata,
+    Column("id", BIG_ID, primary_key=True, autoincrement=False),
+    CheckConstraint("id > 0", name="tidegate_statement_id_counts_up"),
+    _text("predicate_type"),
+    _text("digest"),
+    _text("envelope"),
+    _text("leaf_hash"),
+    _text("created_at"),
+    Index("tidegate_statement_by_digest", "digest", "id"),
+)
+
+# The full subtrees above the leaves; those are the statements' own hashes.
+log_node = Table(
+    "tidegate_log_node",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _text("hash"),
+    sqlite_with_rowid=False,
+)
+
+RECORDS: tuple[Table, ...] = (
+    artifact, evidence, policy, decision, review, waiver, sbom, registration, place,
+)  # fmt: skip
+"""The tables whose rows statements cover."""
+
 KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     artifact.name: (("digest",),),
     evidence.name: (("id",),),
@@ -183,5 +212,7 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     sbom.name: (("id",),),
     registration.name: (("id",), ("store", "name", "version", "created_ms")),
     place.name: (("id",), ("digest", "location_hash")),
+    statement.name: (("id",),),
+    log_node.name: (("level", "number"),),
 }
 """Every table with every key by which a row could be replaced."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, column, delete, false, func, inspect, select, table
 from sqlalchemy.exc import OperationalError
@@ -19,12 +20,17 @@ from tidegate.ledger import append_only
 from tidegate.ledger.connect import hidden, reading, writing
 from tidegate.ledger.schema import HEAD, REVISIONS, VERSION_TABLE
 
+if TYPE_CHECKING:
+    from tidegate.attestation.keys import SigningKey
+
 # Any number will do that nothing else takes: "tidegate" in ASCII.
 _ADVISORY_LOCK = int.from_bytes(b"tidegate", "big") >> 1
 # Alembic keeps its context in module globals: one upgrade at a time in each process.
 _ALEMBIC = threading.Lock()
 
 _VERSIONS = table(VERSION_TABLE, column("version_num"))
+# The first schema that has a log of statements.
+_FIRST_SIGNED = "0003"
 _UPGRADE_REMEDY = "run `tidegate db upgrade` with this URL"
 
 
@@ -36,13 +42,14 @@ def revision_of(connection: Connection) -> str | None:
     return revision
 
 
-def upgrade(engine: Engine, *, own_file: bool) -> None:
+def upgrade(engine: Engine, *, own_file: bool, key: Callable[[], SigningKey]) -> None:
     """Run the steps that are missing, under a lock; nothing where none is.
 
     Args:
         engine: where the ledger is, or is to be.
         own_file: a new SQLite file becomes ours, and may be set to write-ahead logging, with which
             readers don't wait for writers. MLflow's file is left in the mode that it has.
+        key: asked for what signs, where rows are found that no statement covers yet.
     """
     with reading(engine) as connection:
         if _require_known(engine, revision_of(connection)) == HEAD:
@@ -52,17 +59,25 @@ def upgrade(engine: Engine, *, own_file: bool) -> None:
         if engine.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         # Asked again under the lock: another process may have been first.
-        if _require_known(engine, revision_of(connection)) == HEAD:
+        before = _require_known(engine, revision_of(connection))
+        if before == HEAD:
             return
         _run_migrations(connection)
+        if before is not None and before < _FIRST_SIGNED <= HEAD:
+            from tidegate.ledger.said import adopt
+
+            adopt(connection, key())
     if own_file and empty and engine.dialect.name == "sqlite":
         # Another process that has the file open can stand in the way; either mode is sound.
         with reading(engine) as connection, contextlib.suppress(OperationalError):
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
 
 
-def require_current(engine: Engine, *, writable: bool) -> None:
-    """Raise `LedgerUnavailableError` unless the schema is the newest and its triggers stand."""
+def require_current(engine: Engine, *, writable: bool, protected: bool = True) -> None:
+    """Raise `LedgerUnavailableError` unless the schema is the newest and its triggers stand.
+
+    An audit, which believes no trigger, asks for the schema alone: not `protected`.
+    """
     with reading(engine) as connection:
         revision = _require_known(engine, revision_of(connection))
         if revision is None:
@@ -75,7 +90,7 @@ def require_current(engine: Engine, *, writable: bool) -> None:
                 f"this version needs {HEAD}",
                 remedy=_UPGRADE_REMEDY,
             )
-        if tables := append_only.weakened(connection):
+        if protected and (tables := append_only.weakened(connection)):
             raise LedgerUnavailableError(
                 f"the ledger at {hidden(engine.url)} is no longer append-only: the triggers of "
                 f"{', '.join(tables)} are missing or were changed",

@@ -1,8 +1,8 @@
 """Putting rows in: each function writes on a connection whose transaction belongs to its caller.
 
-Always holds: rows whose key is a hash of their content are written once, however many writers
-bring them at the same time; where a row is there already it is read back, and a row that does not
-hold what its key says stops the writer. Nothing is ever updated.
+Always holds: the caller holds the log's lock, so that no other writer comes between; rows whose key
+is a hash of their content are written once; where a row is there already it is read back, and a row
+that does not hold what its key says stops the writer. Nothing is ever updated.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tidegate.ledger.records import (
     policy_from_row,
     registration_from_row,
 )
+from tidegate.ledger.said import Written
 from tidegate.policy.model import Decision, Policy
 from tidegate.scanners.evidence import Evidence
 
@@ -36,8 +37,8 @@ def put_decision(
     policy: Policy,
     manifest: Manifest | None,
     evidence: Evidence | None,
-) -> int:
-    """Write a decision with all that it stands on; returns its id.
+) -> tuple[int, Written]:
+    """Write a decision with all that it stands on; returns its id, and the rows that are new.
 
     Raises:
         UsageError: the parts do not belong together, or one that is not given is not on record.
@@ -45,13 +46,14 @@ def put_decision(
     """
     _require_consistent(decision, policy, manifest, evidence)
     row = decision_to_row(decision)
-    # Always in this order, so that no two writers wait for each other.
+    written: Written = []
     if manifest is not None:
         _put_once(
             connection,
             schema.artifact,
             {"digest": manifest.digest, "manifest": canonical(manifest.to_dict())},
             manifest_from_row,
+            written,
         )
     if evidence is not None:
         if manifest is None and not exists(connection, schema.artifact.c.digest, evidence.digest):
@@ -68,6 +70,7 @@ def put_decision(
                 "created_at": row["created_at"],
             },
             evidence_from_row,
+            written,
         )
     elif decision.evidence_id is not None:
         require_evidence(connection, decision.evidence_id, decision.digest)
@@ -76,12 +79,19 @@ def put_decision(
         schema.policy,
         {"digest": policy.digest, "body": canonical(policy.to_dict())},
         policy_from_row,
+        written,
     )
-    return insert_numbered(connection, schema.decision, row)
+    number = insert_numbered(connection, schema.decision, row)
+    written.append((schema.decision, {"id": number, **row}))
+    return number, written
 
 
-def put_registration(connection: Connection, row: dict[str, Any]) -> RowMapping:
-    """Write a registration, or find the same one; UsageError where it is on record otherwise."""
+def put_registration(connection: Connection, row: dict[str, Any]) -> tuple[RowMapping, Written]:
+    """Write a registration, or find the same one; UsageError where it is on record otherwise.
+
+    Returns:
+        The row as it stands, and again if it is new.
+    """
     decision_id = row["decision_id"]
     if decision_id is not None:
         decided = connection.execute(
@@ -95,22 +105,30 @@ def put_registration(connection: Connection, row: dict[str, Any]) -> RowMapping:
     key = ("store", "name", "version", "created_ms")
     query = select(table).where(and_(*(table.c[name] == row[name] for name in key)))
     standing = connection.execute(query).mappings().first()
+    written: Written = []
     if standing is None:
-        connection.execute(_insert_or_leave(connection, table).values(row))
+        insert_numbered(connection, table, row)
         standing = connection.execute(query).mappings().one()
+        written = [(table, {column.name: standing[column] for column in table.columns})]
     if any(standing[table.c[name]] != value for name, value in row.items()):
         found = registration_from_row(standing)
         raise UsageError(
             f"{found.name}/{found.version} is registered already with other bytes, "
             f"source or decision (registration {found.id})"
         )
-    return standing
+    return standing, written
 
 
-def put_place(connection: Connection, row: dict[str, Any]) -> None:
-    """Write where bytes lie, unless it is on record."""
+def put_place(connection: Connection, row: dict[str, Any]) -> Written:
+    """Write where bytes lie, unless it is on record; the row if it is new."""
+    table = schema.place
     row = {**row, "location_hash": hashlib.sha256(row["location"].encode()).hexdigest()}
-    connection.execute(_insert_or_leave(connection, schema.place).values(row))
+    query = select(table.c.id).where(
+        table.c.digest == row["digest"], table.c.location_hash == row["location_hash"]
+    )
+    if connection.execute(query).first() is not None:
+        return []
+    return [(table, {"id": insert_numbered(connection, table, row), **row})]
 
 
 def insert_numbered(connection: Connection, table: Table, row: dict[str, Any]) -> int:
@@ -176,14 +194,18 @@ def _put_once(
     table: Table,
     row: dict[str, Any],
     check: Callable[[RowMapping], object],
+    written: Written,
 ) -> None:
     """Write a row whose key says what it holds, unless it is there; `check` reads one that is."""
     (key,) = table.primary_key.columns
     query = select(table).where(key == row[key.name])
     standing = connection.execute(query).mappings().first()
     if standing is None:
-        written = connection.execute(_insert_or_leave(connection, table).values(row))
-        if written.rowcount == 1:
+        result = connection.execute(_insert_or_leave(connection, table).values(row))
+        # Some drivers count no rows here (-1). Under the lock no other writer can have been first.
+        if result.rowcount != 0:
+            written.append((table, row))
+        if result.rowcount == 1:
             return
         standing = connection.execute(query).mappings().one()
     # Almost always word for word the same; a later version may write the same in other words.

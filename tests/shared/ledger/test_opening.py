@@ -19,8 +19,10 @@ import sqlalchemy
 from samples.databases import POSTGRESQL_DRIVERS, server_url, why_no_postgresql
 from samples.ledger_records import execute, record
 
+from tidegate.attestation.own_key import trusted_keys
 from tidegate.errors import LedgerUnavailableError
-from tidegate.ledger import Ledger, append_only, connect, schema, upgrade
+from tidegate.ledger import Ledger, append_only, connect, log, schema, upgrade
+from tidegate.ledger.audit import audit
 from tidegate.ledger.schema import HEAD, REVISIONS, VERSION_TABLE, metadata
 
 SECRET = "hunter2%40/secret"
@@ -342,12 +344,13 @@ def run(code: str) -> str:
 def test_a_ledger_of_the_first_schema_is_brought_forward_with_all_that_is_in_it(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    later = {table.name for table in (schema.place, schema.statement, schema.log_node)}
     with monkeypatch.context() as older:
         older.setattr(upgrade, "HEAD", "0001")
         older.setattr(upgrade, "_run_migrations", lambda connection: _migrate(connection, "0001"))
-        older.setattr(
-            append_only, "KEYS", {k: v for k, v in schema.KEYS.items() if k != schema.place.name}
-        )
+        older.setattr(append_only, "KEYS", {k: v for k, v in schema.KEYS.items() if k not in later})
+        # What recorded then knew of no log.
+        older.setattr(log, "append", lambda connection, drafts, key: range(0))
         with Ledger.open(database_url) as ledger:
             decision = record(ledger)
     with pytest.raises(LedgerUnavailableError, match="older schema 0001"):
@@ -356,6 +359,9 @@ def test_a_ledger_of_the_first_schema_is_brought_forward_with_all_that_is_in_it(
         assert ledger.schema_revision() == HEAD
         assert ledger.decision(decision.id or 0) == decision
         assert ledger.places_of(decision.digest) == ()
+        report = audit(ledger, trusted_keys())
+        assert report.problems == ()
+        assert report.adopted == report.rows == 4
 
 
 def _migrate(connection: sqlalchemy.Connection, to: str) -> None:
