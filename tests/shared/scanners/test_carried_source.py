@@ -216,3 +216,40 @@ def test_code_of_another_repository_is_held_beside_harmless_code(tmp_path):
     config = CONFIG.replace("modeling_net.Net", "someone/other--modeling_net.Net")
     evidence = scanned(tmp_path, {"config.json": config, "modeling_net.py": NET})
     assert evidence.verdict is not Verdict.PASS
+
+
+TOLD = {
+    "a module by its name": "import sys\nclass Model:\n    def __init__(self, s):\n"
+    "        getattr(sys.modules[s], s)(s)\n",
+    "step by step": "import numpy\nclass Model:\n    def __init__(self, s):\n        o = numpy\n"
+    "        for p in s.split('.'):\n            o = getattr(o, p)\n        o('x')\n",
+    "from the object itself": "class Model:\n    def __init__(self, s):\n"
+    "        for p in s.split('.'):\n            self = getattr(self, p)\n        self('x')\n",
+    "by reduce": "import functools, numpy\nclass Model:\n    def __init__(self, s):\n"
+    "        functools.reduce(getattr, s.split('.'), numpy)('x')\n",
+    "by attrgetter": "import numpy, operator\nclass Model:\n    def __init__(self, s):\n"
+    "        operator.attrgetter(s)(numpy)('x')\n",
+    "by a module's dict": "import numpy\nclass Model:\n    def __init__(self, s):\n"
+    "        numpy.__dict__[s]('x')\n",
+    "by vars": "import numpy\nclass Model:\n    def __init__(self, s):\n"
+    "        vars(numpy)[s](s)\n",
+}
+
+
+@pytest.mark.parametrize("way", TOLD)
+def test_a_source_that_fetches_what_it_is_told_answers_for_nothing(tmp_path, way):
+    files = in_code_path({"acme/__init__.py": "", "acme/models.py": TOLD[way]})
+    evidence = scanned(tmp_path, files)
+    found = {one.rule: one for one in evidence.findings}
+    assert found["PICKLE-UNREVIEWED-CODE"].severity is Severity.HIGH
+
+
+def test_one_step_to_a_field_or_a_data_type_is_ordinary(tmp_path):
+    ordinary = (
+        "import torch\nclass Model:\n    def get(self, key):\n        return getattr(self, key)\n"
+        "    def cast(self, x, kind):\n        return x.to(getattr(torch, 'float32'))\n"
+        "    def dtype(self, config):\n        kind = getattr(torch, config.dtype)\n"
+        "        return kind\n"
+    )
+    files = in_code_path({"acme/__init__.py": "", "acme/models.py": ordinary})
+    assert scanned(tmp_path, files).verdict is Verdict.PASS

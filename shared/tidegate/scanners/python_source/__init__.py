@@ -10,6 +10,7 @@ from tidegate.scanners.interface import Report, Subject
 from tidegate.scanners.python_source.capabilities import When
 from tidegate.scanners.python_source.definitions import definitions
 from tidegate.scanners.python_source.judging import SourceFinding, judge_tree
+from tidegate.scanners.python_source.lookups import looks_up_what_it_is_told
 from tidegate.scanners.python_source.text import MAX_SOURCE, SourceError, parsed
 
 __all__ = [
@@ -48,7 +49,8 @@ def report_source(text: str, subject: Subject, report: Report, *, at: When = Whe
     except SourceError as error:
         report_unreadable(error, subject, report)
         return False
-    report.define(subject, definitions(tree))
+    if not looks_up_what_it_is_told(tree):
+        report.define(subject, definitions(tree))
     for one in found:
         report.found(one.rule, subject, one.message, severity=one.severity, detail=one.detail)
     return True
