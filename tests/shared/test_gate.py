@@ -77,7 +77,7 @@ def test_a_verdict_on_a_text_does_not_stand_for_the_same_bytes_as_a_program(
 ) -> None:
     text, program = tmp_path / "notes.txt", tmp_path / "notes.py"
     for file in (text, program):
-        file.write_text("import os\n")
+        file.write_text("import os\nos.system('echo tidegate-test')\n")
     assert gate.check(text, Action.REGISTER).allowed
     assert not gate.standing(program).allowed
     assert not gate.check(program, Action.REGISTER).allowed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
@@ -83,7 +84,7 @@ def test_a_writer_killed_at_random_points_loses_nothing_it_acknowledged(
     killed_at_random(database_url, 24, every=6)
 
 
-@pytest.mark.slow
+@pytest.mark.skipif("TIDEGATE_TEST_KILLS" not in os.environ, reason="TIDEGATE_TEST_KILLS=1000")
 @pytest.mark.timeout(3600)
-def test_a_thousand_kills_lose_nothing(ledger: Ledger, database_url: str) -> None:
-    killed_at_random(database_url, 1000, every=100)
+def test_any_number_of_kills_loses_nothing(ledger: Ledger, database_url: str) -> None:
+    killed_at_random(database_url, int(os.environ["TIDEGATE_TEST_KILLS"]), every=100)
