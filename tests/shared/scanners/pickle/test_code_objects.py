@@ -390,3 +390,10 @@ def test_the_type_of_nothing_is_plain_and_of_anything_else_is_not() -> None:
 
 def test_marshalled_code_is_critical() -> None:
     assert "PICKLE-EXEC" in rules(scan(gadget("marshal", "loads")))
+
+
+def test_code_that_reads_accounts_or_keys_is_held() -> None:
+    cloudpickle = pytest.importorskip("cloudpickle")
+    scope: dict[str, object] = {"__name__": "__main__"}
+    exec("def read(x):\n    return open('/etc/passwd').read()\n", scope)
+    assert rules(scan(cloudpickle.dumps(scope["read"]))) & {"PICKLE-CODE-OBJECT"}
