@@ -23,7 +23,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,10 +36,10 @@ _HEADER = "tidegate-manifest-v1"
 _CHUNK = 256 << 10
 # A thread that reads ahead is for large files, which other threads of a busy process should not
 # be able to hold up at every turn: it takes the interpreter's lock once for each of these.
-_LARGE_CHUNK = 4 << 20
+_LARGE_CHUNK = 8 << 20
 # Below this a second thread costs more than it saves.
 _READ_AHEAD_FROM = 4 << 20
-_BUFFERS = 4
+_BUFFERS = 3
 
 Progress = Callable[[int], None]
 """Told of each count of bytes that has been hashed, from several threads."""
@@ -173,6 +172,8 @@ def hash_files(
         for index in order:
             hash_one(index)
     else:
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(min(workers, len(files)), "tidegate-hash") as pool:
             futures = [pool.submit(hash_one, index) for index in order]
             try:

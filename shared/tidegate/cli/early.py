@@ -12,10 +12,12 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tidegate.artifact.manifest import PendingManifest
-from tidegate.artifact.source import LocalSource
 from tidegate.scanners.pool import boot_early, end_booted
+
+if TYPE_CHECKING:
+    from tidegate.artifact.manifest import PendingManifest
 
 _LARGE = 16 << 20
 # The thread that hashes needs the interpreter's lock for an instant, some hundred times a second.
@@ -29,6 +31,10 @@ def begin(arguments: Sequence[str]) -> None:
     boot_early()
     large = next((argument for argument in arguments if _is_large_file(argument)), None)
     if large is not None:
+        # Not before the scanner process, which has more to load, is on its way.
+        from tidegate.artifact.manifest import PendingManifest
+        from tidegate.artifact.source import LocalSource
+
         sys.setswitchinterval(_SWITCH_SECONDS)
         _begun[large] = PendingManifest(LocalSource(large))
 
