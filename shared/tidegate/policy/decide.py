@@ -54,7 +54,7 @@ UNREAD = "UNREAD"
 REJECTED = "REJECTED"
 CHANGED = "CHANGED"
 
-_UNREAD_REMEDY = (
+UNREAD_REMEDY = (
     "save the part in a form that can be read (safetensors, skops, ONNX), or ask for a review"
 )
 _UNREAD_SEVERITY = Severity.MEDIUM
@@ -176,7 +176,7 @@ def _weigh(policy: Policy, evidence: Evidence | None) -> tuple[list[_Ground], li
             _UNREAD_SEVERITY.label,
             part.path,
             f"this part could not be read: {part.reason}",
-            _UNREAD_REMEDY,
+            UNREAD_REMEDY,
             part.member,
         )
         grounds.append(_Ground(reason, _UNREAD_SEVERITY, unread_fingerprint(part)))

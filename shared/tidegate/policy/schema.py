@@ -85,7 +85,7 @@ def load_policy(path: str | Path) -> Policy:
     except OSError as error:
         raise PolicyError(
             f"the policy file {str(path)!r} can't be read: {error.strerror}",
-            remedy="check the path in --policy or TIDEGATE_POLICY",
+            remedy="check --policy or TIDEGATE_POLICY: a file, or one of standard, strict, audit",
         ) from error
     if len(text) > _MAX_BYTES:
         raise PolicyError(f"the policy file {str(path)!r} is larger than {_MAX_BYTES} bytes")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from tidegate.policy.decide import UNREAD_REMEDY
 from tidegate.policy.explain import printable
 from tidegate.policy.model import Outcome
 from tidegate.reports.interface import ArtifactReport, ReportFormat, ScanReport
@@ -75,6 +76,7 @@ def _artifact(entry: ArtifactReport) -> list[str]:
     for part in entry.unread:
         place = "!".join(name for name in (part.path, part.member) if name)
         lines.append(f"- **not read** {code(place or entry.path)}: {prose(part.reason)}")
+        lines.append(f"  - To mend it: {_own_words(UNREAD_REMEDY)}")
     if not entry.findings and not entry.unread:
         lines.append("- Nothing found.")
     return lines

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 
+from tidegate.policy.decide import UNREAD_REMEDY
 from tidegate.policy.explain import location, printable
 from tidegate.policy.model import Decision, Outcome
 from tidegate.reports.interface import ArtifactReport, ReportFormat, ScanReport
@@ -98,6 +99,7 @@ class TextFormat(ReportFormat):
         return [
             f"  {self._paint('not read', _YELLOW)} {place}",
             *_wrapped(printable(part.reason), "      "),
+            *_wrapped(f"To mend it: {UNREAD_REMEDY}", "      "),
         ]
 
 
@@ -115,8 +117,12 @@ def _from_people(decision: Decision) -> list[str]:
         return lines
     where = [] if decision.id is None else [f"tidegate review show {decision.id}"]
     where += [printable(place) for place in (decision.review_url, decision.contact) if place]
+    first = ""
+    if decision.id is None and decision.enforced and decision.outcome is Outcome.QUARANTINE:
+        where = where or ["your registry admin"]
+        first = "; put it on record first, with `tidegate scan --record`"
     if where:
-        lines.append(f"  To ask for a review: {', '.join(where)}")
+        lines += _wrapped(f"To ask for a review: {', '.join(where)}{first}", "  ")
     return lines
 
 

@@ -169,9 +169,9 @@ class CellReader:
                 return
         redirected = any(word.startswith(">") or word.endswith(">") for word in words)
         if words and words[0] in lists.commands and not redirected:
-            self._found("NOTEBOOK-SHELL", part, Severity.LOW, "looks at the machine")
+            self._found("NOTEBOOK-SHELL", part, Severity.LOW, "looks at the machine", whole)
         elif words and not (len(words) == 2 and words[1] == "--version"):
-            self._found("NOTEBOOK-SHELL", part, None, "runs a program")
+            self._found("NOTEBOOK-SHELL", part, None, "runs a program", whole)
 
     def _install(self, words: list[str], whole: str) -> None:
         away = elsewhere(" ".join(words)) or next(
@@ -187,11 +187,15 @@ class CellReader:
         else:
             self._found("NOTEBOOK-INSTALL", whole, None, "installs packages")
 
-    def _found(self, rule: str, what: str, severity: Severity | None, does: str) -> None:
+    def _found(
+        self, rule: str, what: str, severity: Severity | None, does: str, line: str | None = None
+    ) -> None:
+        # A person searches for the line as it stands in the cell, not for a part of it.
+        part = "" if line is None or line == what else f" ({shown(what)})"
         self._report.found(
             rule,
             self._subject,
-            f"A cell's line {shown(what)} {does}.",
+            f"A cell's line `{shown(line or what)}` {does}{part}.",
             severity=severity,
             detail=shown(what, 200),
         )

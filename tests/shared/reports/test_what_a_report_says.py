@@ -94,3 +94,16 @@ def test_every_format_says_how_to_mend_what_was_found(report, name):
 def test_an_unknown_format_is_the_callers_mistake():
     with pytest.raises(UsageError, match="pdf"):
         report_format("pdf")
+
+
+@pytest.mark.parametrize("name", ["text", "markdown"])
+def test_a_person_is_told_how_to_mend_what_could_not_be_read(entry, name):
+    text = report_format(name).render(ScanReport("r", (entry(unread=(UNREAD,)),)))
+    assert "To mend it: save the part in a form that can be read" in text
+
+
+def test_the_terminal_says_where_to_ask_for_what_is_on_no_record_yet(entry):
+    ask = "To ask for a review: your registry admin; put it on record first"
+    assert ask in report_format("text").render(ScanReport("r", (entry(findings=(HIGH,)),)))
+    for quiet in (entry(), entry(findings=(HIGH,), policy=profile("audit"))):
+        assert "To ask" not in report_format("text").render(ScanReport("r", (quiet,)))

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from samples.scanned import grave_rules_of, rules_of, scanned
 
+from tidegate.scanners import Severity
+
 
 def notebook(*cells: Any, language: str = "python", **metadata: Any) -> bytes:
     """A notebook of version 4; a cell that is a text is a code cell without outputs."""
@@ -153,6 +155,14 @@ def test_a_script_in_a_text_cell_is_held():
 @pytest.mark.parametrize("name", ["x.ipynb", "notes.txt", "data.json", "x"])
 def test_a_notebook_is_one_under_any_name(name):
     assert "NOTEBOOK-SHELL" in grave_rules_of(scanned(notebook("!touch /tmp/x"), name))
+
+
+def test_a_person_finds_the_line_as_it_stands_in_the_cell():
+    (grave,) = [
+        each for each in scanned(notebook("!echo x | sh"), "x.ipynb").findings
+        if each.severity >= Severity.HIGH
+    ]  # fmt: skip
+    assert "`echo x | sh` runs a program (sh)" in grave.message
 
 
 def test_another_kernels_code_is_a_script():
