@@ -67,7 +67,11 @@ _COMMAND = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_COMMAND = 1000
-_WORD_LISTS = frozenset({"vocab", "vocabulary", "merges", "tokens", "added_tokens", "cells"})
+_WORD_LISTS = frozenset(
+    {"vocab", "vocabulary", "merges", "tokens", "added_tokens", "cells", "data", "inputs",
+     "instances", "dataframe_split", "dataframe_records"}
+)  # fmt: skip
+"""Keys under which words and rows of data stand, such as MLflow's input examples."""
 _FILE_KEYS = frozenset(
     {"tokenizer_file", "vocab_file", "merges_file", "spm_file", "sp_model_file", "weights_file",
      "config_file", "modeling_file"}
