@@ -363,3 +363,13 @@ def test_any_bytes_behind_a_signature_are_read_without_an_error(data):
     scanned(b"\x89HDF\r\n\x1a\n" + data, "x.h5")
     scanned(OLD[:24] + data, "x.h5")
     scanned(NEW[:12] + data, "x.h5")
+
+
+@pytest.mark.parametrize("identity", [b"", b"\x20"])
+def test_a_heap_id_that_is_cut_off_is_broken_and_no_error(identity):
+    from tidegate.scanners.hdf5 import heaps
+    from tidegate.scanners.hdf5.space import BrokenError
+
+    heap = object.__new__(heaps.FractalHeap)
+    with pytest.raises(BrokenError):
+        heaps.FractalHeap.object(heap, identity)

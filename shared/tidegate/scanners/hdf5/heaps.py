@@ -87,6 +87,8 @@ class FractalHeap:
 
     def object(self, identity: bytes) -> bytes:
         """The object of that heap ID."""
+        if len(identity) < 2:
+            raise BrokenError("a heap ID that is cut off")
         kind = identity[0] >> 4 & 3
         if identity[0] >> 6:
             raise BrokenError("a heap ID of unknown version")
