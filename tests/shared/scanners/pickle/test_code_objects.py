@@ -119,7 +119,7 @@ GRAVE = {
     "a closure": "import os\ndef m():\n h = os.system\n def f(x): return h(x)\n return f\nf = m()",
     "subclasses": "def f(x): return ().__class__.__base__.__subclasses__()",
     "globals of a function": "def f(x): return x.__init__.__globals__",
-    "builtins": "def f(x): return __builtins__",
+    "builtins": "def f(x): return x.__builtins__",
     "getattr by a telling name": "def f(x): return getattr(x, 'system')('echo')",
     "getattr on os": "import os\ndef f(x): return getattr(os, 'sys' + x)('echo')",
     "a file that is written": "def f(x):\n with open('/tmp/x', 'w') as s: s.write('x')",
