@@ -26,15 +26,17 @@ $(UV): locks/bootstrap.txt
 	$(PYTHON) -m venv .tools
 	.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r locks/bootstrap.txt
 
+# Compiled beforehand, for scanner processes write no file, not even that one.
 .venv/.ready: $(UV) locks/dev.txt setup.cfg
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r locks/dev.txt
+	VIRTUAL_ENV=.venv $(UV) pip install --quiet --compile-bytecode --require-hashes -r locks/dev.txt
 	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q shared mlflow_plugin airflow_provider
 	touch $@
 
 # Libraries that only write honest models for the tests to scan.
 .venv/.samples: .venv/.ready locks/samples.txt
-	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --require-hashes -r locks/samples.txt
+	VIRTUAL_ENV=.venv $(UV) pip install --quiet --compile-bytecode --no-deps --require-hashes -r locks/samples.txt
 	touch $@
 
 # SARIF's published schema, which comes in a package of npm's. Its test skips where it is missing.

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tidegate.scanners.pool import boot_early, end_booted
+from tidegate.scanners import boot
 
 if TYPE_CHECKING:
     from tidegate.artifact.manifest import PendingManifest
@@ -28,7 +28,7 @@ _begun: dict[str, PendingManifest] = {}
 
 def begin(arguments: Sequence[str]) -> None:
     """Start what `tidegate scan` with these arguments is going to need."""
-    boot_early()
+    boot.start_early()
     large = next((argument for argument in arguments if _is_large_file(argument)), None)
     if large is not None:
         # Not before the scanner process, which has more to load, is on its way.
@@ -46,7 +46,7 @@ def hashing_of(path: str) -> PendingManifest | None:
 
 def end() -> None:
     """Drop what nobody came to need."""
-    end_booted()
+    boot.end_early()
     _begun.clear()
 
 

@@ -18,7 +18,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -26,14 +25,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from tidegate.scanners import boot
 from tidegate.scanners.interface import Limits
 from tidegate.scanners.worker import EXIT_MEMORY, EXIT_TRIPPED
 
 _START_SECONDS = 60.0
-_CODE_ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
-_BOOT = (
-    "import sys; sys.path.append(sys.argv[1]); from tidegate.scanners.worker import main; main()"
-)
 
 
 class WorkerFailedError(Exception):
@@ -49,7 +45,10 @@ class Worker:
         self._rest = b""
         self.tools: tuple[tuple[str, str], ...] = ()
         self._is_ready = False
-        self._process = _booted.pop() if _booted else _boot()
+        try:
+            self._process = boot.start()
+        except OSError as error:
+            raise WorkerFailedError(f"no worker process could be started: {error}") from error
         try:
             self._write(
                 {
@@ -166,44 +165,6 @@ class Worker:
         return f"the scanner process ended with status {status}"
 
 
-_booted: list[subprocess.Popen[bytes]] = []
-
-
-def boot_early() -> None:
-    """Start a process for the first worker before its limits are known.
-
-    For a command that knows that it is going to scan, and has more to import first. To be called
-    once, by a process with nothing else in it; a failure shows when the worker is needed.
-    """
-    with contextlib.suppress(WorkerFailedError):
-        _booted.append(_boot())
-
-
-def end_booted() -> None:
-    """End the process that was started early, where no worker came to need it."""
-    while _booted:
-        process = _booted.pop()
-        process.kill()
-        process.communicate()
-
-
-def _boot() -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-I", "-B", "-X", "utf8", "-c", _BOOT, _CODE_ROOT]
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and code
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_bare_environment(),
-            cwd="/",
-            start_new_session=True,
-            bufsize=0,
-        )
-    except OSError as error:
-        raise WorkerFailedError(f"no worker process could be started: {error}") from error
-
-
 class WorkerPool:
     """Hands out workers, and keeps one spare where `keep_spare` is set. Thread-safe."""
 
@@ -250,11 +211,3 @@ class WorkerPool:
             if self._spare is not None:
                 self._spare.abandon()
             self._spare, self._owner = None, os.getpid()
-
-
-def _bare_environment() -> dict[str, str]:
-    """No credentials, proxies or Python settings; only what an interpreter may need to start."""
-    kept = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "PYENV_VERSION")
-    return {"PATH": os.defpath, "LC_ALL": "C.UTF-8"} | {
-        name: os.environ[name] for name in kept if name in os.environ
-    }

@@ -107,7 +107,7 @@ INERT = frozenset({Format.EMPTY})
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 _TOOLS = ("Jinja2", "picklescan", "PyYAML", "safetensors")
-_COMMON = ("pickle", "zip", "numpy", "text")
+_COMMON = ("pickle", "zip", "numpy")
 _PRELOADED = (
     "encodings.unicode_escape",
     "encodings.utf_8_sig",
@@ -118,9 +118,7 @@ _PRELOADED = (
     "encodings.rot_13",
     "tidegate.scanners.callables",
     "tidegate.scanners.dispatch",
-    "tidegate.scanners.json_text",
     "tidegate.scanners.pickle.probe",
-    "tidegate.scanners.protobuf.formats",
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.artifact import LocalSource, read_manifest
-from tidegate.scanners import Evidence, Limits, ScanEngine, Verdict, pool
+from tidegate.scanners import Evidence, Limits, ScanEngine, Verdict, boot
 
 QUICK = Limits(file_seconds=2.0, total_seconds=20.0, memory=512 << 20)
 
@@ -39,8 +39,8 @@ def turned(monkeypatch: pytest.MonkeyPatch) -> object:
     """
 
     def turn(code: str) -> None:
-        boot = (
-            "import sys; sys.path.append(sys.argv[1])\n"
+        turned_boot = (
+            "import sys; sys.path += sys.argv[1:]\n"
             "import ctypes, json, os, pickle, signal, socket, subprocess, time\n"
             "from tidegate.scanners import dispatch, worker\n"
             "from tidegate.scanners.interface import Finding\n"
@@ -52,7 +52,7 @@ def turned(monkeypatch: pytest.MonkeyPatch) -> object:
             "dispatch.scan_file = scan_file\n"
             "worker.main()\n"
         )
-        monkeypatch.setattr(pool, "_BOOT", boot)
+        monkeypatch.setattr(boot, "_BOOT", turned_boot)
 
     return turn
 
@@ -198,7 +198,7 @@ def test_an_artifact_that_breaks_its_reader_again_and_again_is_given_up(
     for index in range(30):
         (tmp_path / f"{index:02}.txt").write_text("x")
     turned("")  # type: ignore[operator]
-    pool._BOOT = pool._BOOT.replace("if path == 'b.txt':", "if True: os.abort()\n    if 0:")
+    boot._BOOT = boot._BOOT.replace("if path == 'b.txt':", "if True: os.abort()\n    if 0:")
     evidence = scan_with(ScanEngine(QUICK), tmp_path)
     assert evidence.verdict is Verdict.INCONCLUSIVE
     assert len({part.path for part in evidence.unread}) == 30

@@ -340,10 +340,9 @@ _ROWS: tuple[tuple[bytes, str, Reader | None], ...] = (
     (b"\x98", "READONLY_BUFFER", None),
 )
 
-OPCODES: tuple[Opcode | None, ...] = tuple(
-    {code[0]: Opcode(code[0], name, read) for code, name, read in _ROWS}.get(value)
-    for value in range(256)
-)
+_BY_BYTE = {code[0]: Opcode(code[0], name, read) for code, name, read in _ROWS}
+
+OPCODES: tuple[Opcode | None, ...] = tuple(_BY_BYTE.get(value) for value in range(256))
 """The opcode of each byte; None where no protocol has one."""
 
 
