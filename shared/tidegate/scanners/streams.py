@@ -27,10 +27,12 @@ HEAD_KEPT = 64 << 10
 """How many bytes from the start and from the end of an expanded part are kept at hand."""
 
 
-class _Window(io.RawIOBase):
-    def __init__(self, base: BinaryIO, start: int, size: int) -> None:
+class _Seekable(io.RawIOBase):
+    """A stream of known size, with a position of its own."""
+
+    def __init__(self, size: int) -> None:
         super().__init__()
-        self._base, self._start, self._size, self._at = base, start, size, 0
+        self._size, self._at = size, 0
 
     def readable(self) -> bool:
         return True
@@ -42,8 +44,17 @@ class _Window(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._at = _position(offset, whence, self._at, self._size)
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError("a position before the start")
+        self._at = start + offset
         return self._at
+
+
+class _Window(_Seekable):
+    def __init__(self, base: BinaryIO, start: int, size: int) -> None:
+        super().__init__(size)
+        self._base, self._start = base, start
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         wanted = min(len(buffer), self._size - self._at)
@@ -53,13 +64,6 @@ class _Window(io.RawIOBase):
         count = self._base.readinto(memoryview(buffer)[:wanted])  # type: ignore[attr-defined]
         self._at += count
         return int(count)
-
-
-def _position(offset: int, whence: int, at: int, size: int) -> int:
-    start = {io.SEEK_SET: 0, io.SEEK_CUR: at, io.SEEK_END: size}[whence]
-    if start + offset < 0:
-        raise ValueError("a position before the start")
-    return start + offset
 
 
 def window(base: BinaryIO, start: int, size: int) -> BinaryIO:
@@ -212,30 +216,16 @@ class Expansion:
         self.broken, self.ended = reason, True
 
 
-class _Expanded(io.RawIOBase):
+class _Expanded(_Seekable):
     """A seekable view of an expansion whose size is known; going back starts again."""
 
     going_back_is_slow = True
 
     def __init__(self, begin: Callable[[], Expansion], size: int, head: bytes, tail: bytes) -> None:
-        super().__init__()
-        self._begin, self._size, self._head, self._tail = begin, size, head, tail
+        super().__init__(size)
+        self._begin, self._head, self._tail = begin, head, tail
         self._pass: Expansion | None = None
         self._reached = 0
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._at = _position(offset, whence, self._at, self._size)
-        return self._at
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         wanted = min(len(buffer), self._size - self._at)

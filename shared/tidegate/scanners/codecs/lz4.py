@@ -9,6 +9,8 @@ Always holds: memory is one block and the 64 KiB before it, whatever a header cl
 
 from __future__ import annotations
 
+from tidegate.scanners.codecs.frames import FrameDecompressor
+
 _FRAME, _LEGACY = 0x184D2204, 0x184C2102
 _SKIPPABLE, _SKIPPABLE_MASK = 0x184D2A50, 0xFFFFFFF0
 _BLOCK_SIZES = {4: 64 << 10, 5: 256 << 10, 6: 1 << 20, 7: 4 << 20}
@@ -17,63 +19,22 @@ _LONGEST_DISTANCE = 64 << 10
 _UNCOMPRESSED = 0x80000000
 
 
-class Lz4Decompressor:
+class Lz4Decompressor(FrameDecompressor):
     """One frame; bytes after its end are `unused_data`."""
 
     def __init__(self) -> None:
-        self.eof = False
-        self._input = bytearray()
-        self._output = bytearray()
+        super().__init__()
         self._history = b""
-        self._waiting = True
-        self._begun = False
         self._legacy = False
         self._linked = self._block_checksums = self._content_checksum = False
         self._block = 0
-        self._skip = 0
-
-    @property
-    def unused_data(self) -> bytes:
-        """What followed the frame."""
-        return bytes(self._input) if self.eof else b""
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether nothing more comes without more input."""
-        return self._waiting and not self._output and not self.eof
 
     @property
     def may_end(self) -> bool:
         """Whether the stream may end here: a legacy frame has no end mark."""
         return self._legacy and not self._input and not self._output
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """At most `max_length` more bytes; ValueError where the frame is broken."""
-        self._input += data
-        self._waiting = False
-        while not (self._output or self.eof or self._waiting):
-            self._waiting = not self._step()
-        given = bytes(self._output[:max_length])
-        del self._output[:max_length]
-        return given
-
-    def _take(self, count: int) -> bytes | None:
-        if len(self._input) < count:
-            return None
-        taken = bytes(self._input[:count])
-        del self._input[:count]
-        return taken
-
-    def _step(self) -> bool:
-        """One header or block; False where it is not there yet."""
-        if self._skip:
-            passed = min(self._skip, len(self._input))
-            del self._input[:passed]
-            self._skip -= passed
-            self.eof = not self._skip
-            return passed > 0
-        if not self._begun:
-            return self._begin()
+    def _block_step(self) -> bool:
         if len(self._input) < 4:
             return False
         size = int.from_bytes(self._input[:4], "little")
@@ -118,10 +79,7 @@ class Lz4Decompressor:
             self._begun = self._legacy = True
             return True
         if magic & _SKIPPABLE_MASK == _SKIPPABLE:
-            self._skip = int.from_bytes(self._input[4:8], "little")
-            del self._input[:8]
-            self.eof = not self._skip
-            return True
+            return self._step_over()
         if magic != _FRAME:
             raise ValueError("no LZ4 frame")
         flags, block = self._input[4], self._input[5]

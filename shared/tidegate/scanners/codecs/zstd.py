@@ -7,6 +7,7 @@ refused. Always holds: memory is one block and one window.
 
 from __future__ import annotations
 
+from tidegate.scanners.codecs.frames import FrameDecompressor
 from tidegate.scanners.codecs.fse import (
     BackwardBits,
     Huffman,
@@ -39,16 +40,11 @@ _DEFAULTS = (
 _LIMITS = ((36, 9), (32, 8), (53, 9))
 
 
-class ZstdDecompressor:
+class ZstdDecompressor(FrameDecompressor):
     """One frame; bytes after its end are `unused_data`."""
 
     def __init__(self) -> None:
-        self.eof = False
-        self._input = bytearray()
-        self._output = bytearray()
-        self._waiting = True
-        self._begun = False
-        self._skip = 0
+        super().__init__()
         self._checksum = self._last = False
         self._window = 0
         self._history = bytearray()
@@ -56,50 +52,10 @@ class ZstdDecompressor:
         self._tables: list[Table | None] = [None, None, None]
         self._offsets = [1, 4, 8]
 
-    @property
-    def unused_data(self) -> bytes:
-        """What followed the frame."""
-        return bytes(self._input) if self.eof else b""
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether nothing more comes without more input."""
-        return self._waiting and not self._output and not self.eof
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """At most `max_length` more bytes; ValueError where the frame is broken."""
-        self._input += data
-        self._waiting = False
-        try:
-            while not (self._output or self.eof or self._waiting):
-                self._waiting = not self._step()
-        except IndexError:
-            raise ValueError("a Zstandard block breaks off") from None
-        given = bytes(self._output[:max_length])
-        del self._output[:max_length]
-        return given
-
-    def _take(self, count: int) -> bytes:
-        taken = bytes(self._input[:count])
-        del self._input[:count]
-        return taken
-
-    def _step(self) -> bool:
-        """One header or block; False where it is not there yet."""
-        if self._skip:
-            passed = min(self._skip, len(self._input))
-            del self._input[:passed]
-            self._skip -= passed
-            self.eof = not self._skip
-            return passed > 0
-        if not self._begun:
-            return self._begin()
+    def _block_step(self) -> bool:
         if self._last:
-            if len(self._input) < 4 * self._checksum:
-                return False
-            self._take(4 * self._checksum)
-            self.eof = True
-            return True
+            self.eof = self._take(4 * self._checksum) is not None
+            return self.eof
         if len(self._input) < 3:
             return False
         head = int.from_bytes(self._input[:3], "little")
@@ -107,9 +63,10 @@ class ZstdDecompressor:
         stored = 1 if kind == 1 else size
         if kind == 3 or size > _BLOCK:
             raise ValueError("a Zstandard block is of no kind that there is")
-        if len(self._input) < 3 + stored:
+        raw = self._take(3 + stored)
+        if raw is None:
             return False
-        body = self._take(3 + stored)[3:]
+        body = raw[3:]
         self._last = bool(head & 1)
         if kind == 2:
             self._expand(body)
@@ -124,13 +81,11 @@ class ZstdDecompressor:
             del self._history[: len(self._history) - self._window]
 
     def _begin(self) -> bool:
-        if len(self._input) < 18 and len(self._input) < 8:
+        if len(self._input) < 8:
             return False
         magic = int.from_bytes(self._input[:4], "little")
         if magic & 0xFFFFFFF0 == _SKIPPABLE:
-            self._skip = int.from_bytes(self._take(8)[4:], "little")
-            self.eof = not self._skip
-            return True
+            return self._step_over()
         if magic != _FRAME:
             raise ValueError("no Zstandard frame")
         flags = self._input[4]
@@ -138,11 +93,11 @@ class ZstdDecompressor:
         dictionary = (0, 1, 2, 4)[flags & 3]
         content = (1 if whole else 0, 2, 4, 8)[flags >> 6]
         length = 5 + (not whole) + dictionary + content
-        if len(self._input) < length:
-            return False
         if flags & 0x08:
             raise ValueError("a Zstandard frame has a reserved flag")
         raw = self._take(length)
+        if raw is None:
+            return False
         if any(raw[length - content - dictionary : length - content]):
             raise ValueError("a Zstandard frame needs a dictionary")
         if whole:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tidegate.scanners.hdf5.dense import dense_records
 from tidegate.scanners.hdf5.headers import (
     HeaderMessage,
     Message,
@@ -12,9 +13,8 @@ from tidegate.scanners.hdf5.headers import (
     shared_from,
     shared_place,
 )
-from tidegate.scanners.hdf5.heaps import fractal_heap, global_object
-from tidegate.scanners.hdf5.space import BrokenError, Cursor, Space, TooMuchError, is_defined
-from tidegate.scanners.hdf5.trees import records_of
+from tidegate.scanners.hdf5.heaps import global_object
+from tidegate.scanners.hdf5.space import BrokenError, Cursor, Space, TooMuchError
 from tidegate.scanners.hdf5.types import Datatype, Kind, read_count, read_datatype
 
 _BY_NAME, _BY_ORDER = 8, 9
@@ -41,26 +41,16 @@ def attributes_of(space: Space, messages: list[HeaderMessage]) -> Iterator[Attri
 
 
 def _dense(space: Space, info: Cursor) -> Iterator[Attribute]:
-    info.skip(1)
-    flags = info.number(1)
-    info.skip(2 if flags & 1 else 0)
-    heap_place, by_name = info.address(), info.address()
-    by_order = info.address() if flags & 2 else space.undefined
-    if not is_defined(heap_place, space):
-        return
-    heap = fractal_heap(space, heap_place)
     seen = set()
-    for tree in (by_name, by_order):
-        if not is_defined(tree, space):
+    for record in dense_records(space, info, 2):
+        length = record.heap.id_length
+        identity, flags = record.data[:length], record.data[length]
+        if identity in seen:
             continue
-        for record in records_of(space, tree):
-            identity, flags = record[: heap.id_length], record[heap.id_length]
-            if identity in seen:
-                continue
-            seen.add(identity)
-            if flags & 2:
-                raise TooMuchError("an attribute in the file's heap of shared messages")
-            yield read_attribute(Cursor(heap.object(identity), space))
+        seen.add(identity)
+        if flags & 2:
+            raise TooMuchError("an attribute in the file's heap of shared messages")
+        yield read_attribute(Cursor(record.heap.object(identity), space))
 
 
 def read_attribute(cursor: Cursor) -> Attribute:

@@ -6,10 +6,11 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tidegate.scanners.hdf5.dense import dense_records
 from tidegate.scanners.hdf5.headers import HeaderMessage, Message, resolved
-from tidegate.scanners.hdf5.heaps import fractal_heap, local_heap, name_in
-from tidegate.scanners.hdf5.space import BrokenError, Cursor, Space, is_defined
-from tidegate.scanners.hdf5.trees import group_nodes, records_of
+from tidegate.scanners.hdf5.heaps import local_heap, name_in
+from tidegate.scanners.hdf5.space import BrokenError, Cursor, Space
+from tidegate.scanners.hdf5.trees import group_nodes
 
 _BY_NAME, _BY_ORDER = 5, 6
 _SOFT_ENTRY = 2
@@ -72,23 +73,13 @@ def _symbols(space: Space, tree: int, heap: bytes) -> Iterator[Link]:
 
 
 def _dense(space: Space, info: Cursor) -> Iterator[Link]:
-    info.skip(1)
-    flags = info.number(1)
-    info.skip(8 if flags & 1 else 0)
-    heap_place, by_name = info.address(), info.address()
-    by_order = info.address() if flags & 2 else space.undefined
-    if not is_defined(heap_place, space):
-        return
-    heap = fractal_heap(space, heap_place)
     seen = set()
-    for tree, key in ((by_name, 4), (by_order, 8)):
-        if not is_defined(tree, space):
-            continue
-        for record in records_of(space, tree):
-            identity = record[key : key + heap.id_length]
-            if identity not in seen:
-                seen.add(identity)
-                yield read_link(Cursor(heap.object(identity), space))
+    for record in dense_records(space, info, 8):
+        start = 8 if record.by_order else 4
+        identity = record.data[start : start + record.heap.id_length]
+        if identity not in seen:
+            seen.add(identity)
+            yield read_link(Cursor(record.heap.object(identity), space))
 
 
 def read_link(cursor: Cursor) -> Link:
