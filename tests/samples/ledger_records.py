@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy
 
 from tidegate.artifact.manifest import FileEntry, Manifest
+from tidegate.attestation.step import Step, StepOutcome, material
 from tidegate.ledger import Ledger
 from tidegate.policy import Action, Decision, Policy, Review, Waiver, decide, profile
 from tidegate.scanners.evidence import Evidence
@@ -22,6 +24,35 @@ def a_manifest(name: str = "model.pkl") -> Manifest:
     """A folder of one file, whose content follows from its name."""
     content = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
     return Manifest("folder", (FileEntry(name, len(name), content),))
+
+
+def a_file(name: str, content: str | None = None) -> Manifest:
+    """A single file, whose content follows from its name, or is named."""
+    content = name if content is None else content
+    sha256 = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+    return Manifest("file", (FileEntry(name, len(content), sha256),))
+
+
+def a_step(number: int = 1, **changes: Any) -> Step:
+    """A step that trained from a single file and wrote a folder."""
+    values: dict[str, Any] = {
+        "id": f"step:{number:032x}",
+        "name": f"train-{number}",
+        "builder": "https://ci.example.com/runner",
+        "started_at": NOW,
+        "finished_at": NOW + timedelta(minutes=number),
+        "outcome": StepOutcome.SUCCEEDED,
+        "exit_code": 0,
+        "inputs": (material("train.csv", "data", a_file(f"train-{number}.csv")),),
+        "outputs": (material("model", "output", a_manifest(f"trained-{number}.skops")),),
+        "parameters": {"epochs": 3, "rate": 0.1},
+        "code": {"uri": "git+https://git.example.com/fraud", "commit": "c" * 40},
+        "environment": {"python": "3.11.9"},
+        "host": {"machine": "x86_64"},
+        "actor": "ada",
+        "claims": ("host",),
+    }
+    return Step(**{**values, **changes})
 
 
 def an_evidence(

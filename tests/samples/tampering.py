@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy
-from samples.ledger_records import NOW, record
+from samples.ledger_records import NOW, a_step, record
 from sqlalchemy import Connection, Table, and_
 
 from tidegate.attestation.merkle import leaf_hash, node_hash
 from tidegate.attestation.own_key import trusted_keys
 from tidegate.ledger import Ledger, append_only, connect
 from tidegate.ledger.audit import Report, audit
-from tidegate.ledger.schema import KEYS, log_node, metadata, statement
+from tidegate.ledger.schema import KEYS, artifact, content, log_node, metadata, statement
 from tidegate.policy import ReviewVerdict
 
 
@@ -67,6 +67,8 @@ def _fill(ledger: Ledger, connection: Connection) -> None:
             decision_id=decision.id,
             connection=connection,
         )
+    for number in (1, 2):
+        ledger.record_step(a_step(number), connection=connection)
 
 
 def look(url: str, *checkpoints: str) -> Report:
@@ -120,6 +122,8 @@ def key_of(table: Table, row: dict[str, Any]) -> str:
     """The key as a problem names it."""
     if table is log_node:
         return f"{row['level']}/{row['number']}"
+    if table is content:
+        return f"{row['sha256']}/{row['alone']}/{row['digest']}"
     (column,) = table.primary_key.columns
     value = row[column.name]
     return str(value) if table is statement or isinstance(value, int) else f'"{value}"'
@@ -163,4 +167,6 @@ def cut(connection: Connection, size: int) -> None:
             table = metadata.tables[covered.table]
             (key,) = table.primary_key.columns
             connection.execute(table.delete().where(key == covered.key))
+            if table is artifact:
+                connection.execute(content.delete().where(content.c.digest == covered.key))
     rebuild(connection, [row["envelope"] for row in standing[:size]])

@@ -31,12 +31,17 @@ class Subject:
 
     name: str
     digest: str
-    """"sha256:" and 64 hex digits."""
+    """"sha256:" and 64 hex digits, or "gitCommit:" and the commit."""
+    annotations: Mapping[str, Any] | None = None
+    """What a resource descriptor may carry besides, by names that say whose they are."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in a statement."""
+        """As it stands in a statement: a resource descriptor."""
         algorithm, _, value = self.digest.partition(":")
-        return {"name": self.name, "digest": {algorithm: value}}
+        descriptor: dict[str, Any] = {"name": self.name, "digest": {algorithm: value}}
+        if self.annotations:
+            descriptor["annotations"] = dict(self.annotations)
+        return descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +85,15 @@ class Statement:
 def _subject(found: object) -> Subject:
     digests = found.get("digest") if isinstance(found, dict) else None
     name = found.get("name", "") if isinstance(found, dict) else None
-    if not isinstance(digests, dict) or not isinstance(name, str):
+    if not isinstance(found, dict) or not isinstance(digests, dict) or not isinstance(name, str):
         raise ValueError("a subject has a name and a digest")
+    annotations = found.get("annotations")
+    if annotations is not None and not isinstance(annotations, dict):
+        raise ValueError("a subject's annotations are an object")
     for algorithm, form in _DIGEST.items():
         value = digests.get(algorithm)
         if isinstance(value, str) and form.fullmatch(value):
-            return Subject(name, f"{algorithm}:{value}")
+            return Subject(name, f"{algorithm}:{value}", annotations)
     raise ValueError(f"the subject {name!r} has no digest of a kind that is known here")
 
 

@@ -4,7 +4,7 @@
     report.problems          # empty: nothing was changed since the checkpoint
 
 Every statement is read and its signature checked, every node of the log's tree computed again, and
-every row of every table held against the statement that covers it.
+every row of every table held against the statement that covers it, or against what it follows from.
 
 Always holds: memory stays flat, whatever the ledger's size (what must be compared goes into a file
 that SQLite throws away); no transaction stays open while it runs, so nobody waits for it, and what
@@ -28,6 +28,7 @@ from tidegate.attestation.keys import KeyList
 from tidegate.attestation.merkle import leaf_hash, node_hash, verify_consistency
 from tidegate.errors import TamperedError, UsageError
 from tidegate.ledger import append_only, log, schema
+from tidegate.ledger.audit_content import KEY, ContentIndex
 from tidegate.ledger.coverage import GENESIS, Coverage, read_coverage, row_hash, shown_key
 from tidegate.ledger.reader import Reader
 from tidegate.ledger.records import moment
@@ -86,11 +87,14 @@ def audit(ledger: Reader, keys: KeyList, *, checkpoints: Sequence[str] = ()) -> 
         work.look_for_doubles(connection)
         work.read_statements(connection)
         work.read_nodes(connection)
+        # Before the manifests that it follows from: what is recorded meanwhile has its manifest.
+        work.read_content(connection)
         for table in schema.RECORDS:
             work.read_rows(connection, table)
         # Whatever was recorded since then has its statements by now.
         work.read_statements(connection)
         work.compare(connection)
+        work.compare_content(connection)
         fixed = 0
         for note in notes:
             if work.hold_against(connection, note):
@@ -114,6 +118,7 @@ class _Work:
             " PRIMARY KEY (level, number)) WITHOUT ROWID;"
             "BEGIN"
         )
+        self._content = ContentIndex()
         self._size = 0
         self._first_reading = 0
         self._rows = self._adopted = 0
@@ -125,6 +130,7 @@ class _Work:
         self._count = 0
 
     def close(self) -> None:
+        self._content.close()
         self._seen.close()
 
     def report(self, fixed: int) -> Report:
@@ -200,6 +206,17 @@ class _Work:
                 [(table.name, shown_key(row[key.name]), row_hash(table, row)) for row in page],
             )
             self._rows += len(page)
+            if table is schema.artifact:
+                self._content.expect(page)
+
+    def read_content(self, connection: Connection) -> None:
+        """The index of content, which no statement covers: it follows from the manifests."""
+        self._content.read(_pages(connection, schema.content, KEY, after=None))
+
+    def compare_content(self, connection: Connection) -> None:
+        """Hold the index against what the manifests come to."""
+        for kind, key, message in self._content.problems(connection):
+            self._tell(kind, schema.content, key, message)
 
     def compare(self, connection: Connection) -> None:
         """Hold the rows against what the statements say of them, and the nodes against ours."""

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine
 
 from tidegate.artifact.manifest import Manifest
 from tidegate.errors import UsageError
-from tidegate.ledger import connect, log, records, said, schema, upgrade, writes
+from tidegate.ledger import connect, log, records, said, schema, steps, upgrade, writes
 from tidegate.ledger.reader import Reader
 from tidegate.ledger.records import (
     Registration,
@@ -35,6 +35,7 @@ from tidegate.scanners.evidence import Evidence
 
 if TYPE_CHECKING:
     from tidegate.attestation.keys import SigningKey
+    from tidegate.attestation.step import Step
     from tidegate.ledger.log import Draft
 
 
@@ -317,6 +318,22 @@ class Ledger(Reader):
             if written:
                 self._append(open_connection, [said.of_registration(written)])
             return records.registration_from_row(standing)
+
+    def record_step(self, step: Step, *, connection: Connection | None = None) -> bool:
+        """Write a step of a pipeline with its edges and the manifests of what it read.
+
+        Returns:
+            Whether it is new; the same step twice is one.
+
+        Raises:
+            UsageError: another step is on record under its id.
+        """
+        with self._writing(connection) as open_connection:
+            written = steps.put_step(open_connection, step)
+            if written:
+                manifests = steps.manifests_of(open_connection, step)
+                self._append(open_connection, [said.of_step(step, manifests, written)])
+        return bool(written)
 
     def checkpoint(self, *, after: str | None = None) -> str:
         """The log's size and root, signed: a note to keep where the ledger's owner can't write.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
 
@@ -17,6 +18,9 @@ from tidegate.ledger import connect, records, references, schema, upgrade
 from tidegate.ledger.records import Held, Registration, checked_integer, checked_text
 from tidegate.policy.model import Action, Decision, Outcome, Policy, Review, Waiver
 from tidegate.scanners.evidence import Evidence
+
+if TYPE_CHECKING:
+    from tidegate.attestation.step import Step
 
 
 class Reader:
@@ -81,6 +85,16 @@ class Reader:
         )
         row = self._first(query if ruleset is None else query.where(table.c.ruleset == ruleset))
         return None if row is None else records.evidence_from_row(row, about=digest)
+
+    def step(self, step_id: str) -> Step:
+        """The step of an id, with the manifests of what it read; RecordNotFoundError if none."""
+        from tidegate.ledger.steps import step_of
+
+        with connect.reading(self._engine) as connection:
+            step = step_of(connection, checked_text(step_id, "step"))
+        if step is None:
+            raise RecordNotFoundError(f"the ledger has no step {step_id!r}")
+        return step
 
     def decision(self, decision_id: int) -> Decision:
         """The decision of a number; RecordNotFoundError where there is none."""

@@ -1,10 +1,11 @@
 """The statements that go with what the ledger records.
 
-A scan is a test result, a decision a verification summary, an SBOM its own document, each in the
-predicate that others know; reviews, waivers and registrations have predicates of ours, whose
-schemas stand in docs/reference/predicates/. Always holds: a statement repeats of a record what
-others may want to act on, and covers all of it by its rows' hashes; nothing that the author of an
-artifact wrote gets into it but rule ids, an SBOM and the names of what was registered.
+A scan is a test result, a decision a verification summary, a step SLSA provenance, an SBOM its own
+document, each in the predicate that others know; reviews, waivers and registrations have predicates
+of ours, whose schemas stand in docs/reference/predicates/. Always holds: a statement repeats of a
+record what others may want to act on, and covers all of it by its rows' hashes; nothing that the
+author of an artifact wrote gets into it but rule ids, an SBOM, what a step says of itself and the
+names of what was registered.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
@@ -20,8 +23,10 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Table, select
 
 from tidegate import __version__
+from tidegate.artifact.manifest import Manifest
 from tidegate.attestation.keys import SigningKey
 from tidegate.attestation.statements import Subject, canonical_json, parse_json
+from tidegate.attestation.step import Material, Step
 from tidegate.errors import UsageError
 from tidegate.ledger import log, schema
 from tidegate.ledger.coverage import CoveredRow, cover, row_hash
@@ -36,6 +41,11 @@ CYCLONEDX = "https://cyclonedx.org/bom"
 DECISION_FIELD = "https://tidegate.dev/attestation/decision/v1"
 REVIEW = "https://tidegate.dev/attestation/review/v1"
 WAIVER = "https://tidegate.dev/attestation/waiver/v1"
+SLSA = "https://slsa.dev/provenance/v1"
+STEP = "https://tidegate.dev/attestation/step/v1"
+"""The build type of a step, and the field with what SLSA has no place for."""
+MATERIAL = "https://tidegate.dev/attestation/material/v1"
+"""The annotation of a step's inputs and outputs."""
 REGISTRATION = "https://tidegate.dev/attestation/registration/v1"
 RECORD = "https://tidegate.dev/attestation/record/v1"
 
@@ -134,6 +144,75 @@ def of_registration(written: Written) -> Draft:
     }
     subject = _subject(f"{row['name']}/{row['version']}", row["digest"], written)
     return _draft(subject, REGISTRATION, predicate, written)
+
+
+def of_step(step: Step, manifests: Mapping[str, Manifest], written: Written) -> Draft:
+    """SLSA provenance: the outputs were made by this step from these inputs.
+
+    Args:
+        step: the step.
+        manifests: those of its materials, by digest, as far as they are on record.
+        written: the rows that were written with it, its own among them.
+    """
+    made = [each for each in step.outputs if each.role != "byproduct"]
+    beside = [each for each in step.outputs if each.role == "byproduct"]
+    metadata = {"invocationId": step.id, "startedOn": _seconds(step.started_at)}
+    if step.finished_at is not None:
+        metadata["finishedOn"] = _seconds(step.finished_at)
+    predicate = {
+        "buildDefinition": {
+            "buildType": STEP,
+            "externalParameters": {"name": step.name, "parameters": step.parameters},
+            "internalParameters": {
+                "code": step.code,
+                "environment": step.environment,
+                "host": step.host,
+            },
+            "resolvedDependencies": [_descriptor(each, manifests) for each in step.inputs],
+        },
+        "runDetails": {
+            "builder": {"id": step.builder, "version": {"tidegate": __version__}},
+            "metadata": metadata,
+            "byproducts": [_descriptor(each, manifests) for each in beside],
+        },
+        STEP: {
+            "outcome": step.outcome.value,
+            "exitCode": step.exit_code,
+            "actor": step.actor,
+            "claims": list(step.claims),
+        },
+    }
+    subjects = [_described(each, manifests) for each in made]
+    if not subjects:
+        (row,) = (row for table, row in written if table is schema.step)
+        subjects = [Subject(step.name, f"sha256:{row_hash(schema.step, row)}")]
+    return replace(_draft(subjects[0], SLSA, predicate, written), subjects=tuple(subjects))
+
+
+def _descriptor(material: Material, manifests: Mapping[str, Manifest]) -> dict[str, Any]:
+    """A resource descriptor, as in-toto has it."""
+    described = _described(material, manifests).to_dict()
+    return described if material.uri is None else {**described, "uri": material.uri}
+
+
+def _described(material: Material, manifests: Mapping[str, Manifest]) -> Subject:
+    """A file by the hash that others compute of it too, anything else by its root digest."""
+    manifest = manifests.get(material.digest)
+    digest = material.digest
+    if manifest is not None and manifest.kind == "file":
+        digest = f"sha256:{manifest.files[0].sha256}"
+    annotation = {
+        "role": material.role,
+        "root": material.digest,
+        "kind": None if manifest is None else manifest.kind,
+        "read": material.manifest is not None,
+    }
+    return Subject(material.name, digest, {MATERIAL: annotation})
+
+
+def _seconds(moment: datetime) -> str:
+    """RFC 3339 in UTC, as SLSA asks for."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def adopt(connection: Connection, key: SigningKey) -> None:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "tidegate_alembic_version"
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every migration in order, so that Alembic can stay unloaded; a test holds it to the folder."""
 HEAD = REVISIONS[-1]
 
@@ -173,6 +173,48 @@ place = Table(
     sqlite_autoincrement=True,
 )
 
+step = Table(
+    "tidegate_step",
+    metadata,
+    _text("id", primary_key=True),
+    _text("name"),
+    _text("outcome"),
+    _text("body"),
+    _text("created_at"),
+    Index("tidegate_step_by_name", "name", postgresql_using="hash"),
+    sqlite_with_rowid=False,
+)
+
+# What went into a step (digest -> step) and what came out of it (step -> digest). `name` is what
+# the step called it. No foreign keys: a digest may be of bytes that nobody could list.
+edge = Table(
+    "tidegate_edge",
+    metadata,
+    *_id("tidegate_edge"),
+    _text("source"),
+    _text("target"),
+    _text("role"),
+    _text("name"),
+    # Each holds all that a walk through the graph asks for, so that it never touches the table.
+    Index("tidegate_edge_forward", "source", "target", "role"),
+    Index("tidegate_edge_backward", "target", "source", "role"),
+    Index("tidegate_edge_by_name", "name", postgresql_using="hash"),
+    sqlite_autoincrement=True,
+)
+
+# Which artifacts hold which content: derived from the manifests, so an audit computes it again.
+# `alone` is 1 where the content is the whole artifact, a single file. It stands in the key before
+# the digest, so that a file which a million folders hold is no burden to who asks for the few.
+content = Table(
+    "tidegate_content",
+    metadata,
+    _text("sha256", primary_key=True),
+    Column("alone", Integer, primary_key=True, autoincrement=False),
+    _text("digest", primary_key=True),
+    Index("tidegate_content_by_digest", "digest", "alone", "sha256"),
+    sqlite_with_rowid=False,
+)
+
 # Numbered by the writer, from 1 on without a gap: a statement's number is its place in the log.
 statement = Table(
     "tidegate_statement",
@@ -198,9 +240,9 @@ log_node = Table(
 )
 
 RECORDS: tuple[Table, ...] = (
-    artifact, evidence, policy, decision, review, waiver, sbom, registration, place,
+    artifact, evidence, policy, decision, review, waiver, sbom, registration, place, step, edge,
 )  # fmt: skip
-"""The tables whose rows statements cover."""
+"""The tables whose rows statements cover. All others follow from what these hold."""
 
 KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     artifact.name: (("digest",),),
@@ -212,6 +254,9 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     sbom.name: (("id",),),
     registration.name: (("id",), ("store", "name", "version", "created_ms")),
     place.name: (("id",), ("digest", "location_hash")),
+    step.name: (("id",),),
+    edge.name: (("id",),),
+    content.name: (("sha256", "alone", "digest"),),
     statement.name: (("id",),),
     log_node.name: (("level", "number"),),
 }

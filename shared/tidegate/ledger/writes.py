@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from tidegate.artifact.manifest import Manifest
 from tidegate.errors import OperatorError, RecordNotFoundError, UsageError
 from tidegate.ledger import schema
+from tidegate.ledger.content import put_content
 from tidegate.ledger.records import (
     canonical,
     decision_to_row,
@@ -48,17 +49,11 @@ def put_decision(
     row = decision_to_row(decision)
     written: Written = []
     if manifest is not None:
-        _put_once(
-            connection,
-            schema.artifact,
-            {"digest": manifest.digest, "manifest": canonical(manifest.to_dict())},
-            manifest_from_row,
-            written,
-        )
+        put_artifact(connection, manifest, written)
     if evidence is not None:
         if manifest is None and not exists(connection, schema.artifact.c.digest, evidence.digest):
             raise UsageError("evidence can't be recorded before the manifest of its bytes")
-        _put_once(
+        put_once(
             connection,
             schema.evidence,
             {
@@ -74,7 +69,7 @@ def put_decision(
         )
     elif decision.evidence_id is not None:
         require_evidence(connection, decision.evidence_id, decision.digest)
-    _put_once(
+    put_once(
         connection,
         schema.policy,
         {"digest": policy.digest, "body": canonical(policy.to_dict())},
@@ -84,6 +79,15 @@ def put_decision(
     number = insert_numbered(connection, schema.decision, row)
     written.append((schema.decision, {"id": number, **row}))
     return number, written
+
+
+def put_artifact(connection: Connection, manifest: Manifest, written: Written) -> None:
+    """Write a manifest and the index over its content, unless it is there."""
+    row = {"digest": manifest.digest, "manifest": canonical(manifest.to_dict())}
+    before = len(written)
+    put_once(connection, schema.artifact, row, manifest_from_row, written)
+    if len(written) > before:
+        put_content(connection, manifest)
 
 
 def put_registration(connection: Connection, row: dict[str, Any]) -> tuple[RowMapping, Written]:
@@ -189,7 +193,7 @@ def _require_consistent(
             raise UsageError(f"the decision can't be recorded: {problem}")
 
 
-def _put_once(
+def put_once(
     connection: Connection,
     table: Table,
     row: dict[str, Any],

@@ -24,10 +24,10 @@ def full(ledger_url: str) -> str:
 def test_an_untouched_ledger_verifies(full, tidegate) -> None:
     result = tidegate("ledger", "verify")
     assert result.code == 0, result.err
-    assert "Nothing was changed: 12 statements over 17 records" in result.out
+    assert "Nothing was changed: 14 statements over 27 records" in result.out
     assert "No checkpoint was given" in result.out
     data = json.loads(tidegate("ledger", "verify", "--format", "json").out)
-    assert (data["verdict"], data["statements"], data["problems"]) == ("pass", 12, [])
+    assert (data["verdict"], data["statements"], data["problems"]) == ("pass", 14, [])
 
 
 def test_a_changed_row_is_named(full, tidegate) -> None:
@@ -57,12 +57,12 @@ def test_a_checkpoint_tells_of_an_old_state_that_was_put_back(full, tidegate) ->
     assert tidegate("ledger", "checkpoint", "--output", "log.txt").code == 0
     result = tidegate("ledger", "verify", "--checkpoint", "log.txt")
     assert result.code == 0
-    assert "The checkpoint speaks for 12 of 12 statements." in result.out
+    assert "The checkpoint speaks for 14 of 14 statements." in result.out
     with owner(full) as connection:
         cut(connection, 10)
     result = tidegate("ledger", "verify", "--checkpoint", "log.txt")
     assert result.code == 1
-    assert "truncated: tidegate_statement 11 to 12: the log was cut short" in result.out
+    assert "truncated: tidegate_statement 11 to 14: the log was cut short" in result.out
     before = Path("log.txt").read_text()
     result = tidegate("ledger", "checkpoint", "--output", "log.txt")
     assert result.code == 1
@@ -77,7 +77,7 @@ def test_a_checkpoint_is_replaced_by_one_of_the_log_grown(full, tidegate) -> Non
     assert tidegate("ledger", "checkpoint", "--output", "log.txt").code == 0
     lines = Path("log.txt").read_text().splitlines()
     assert lines[0].startswith("tidegate.dev/ledger/")
-    assert lines[1] == "14"
+    assert lines[1] == "16"
     assert tidegate("ledger", "checkpoint").out.splitlines()[:3] == lines[:3]
 
 
@@ -93,11 +93,11 @@ def test_two_ledgers_are_compared_by_a_bundle(full, tidegate) -> None:
     assert tidegate("ledger", "export", "all.jsonl").code == 0
     assert tidegate("ledger", "export", "all.jsonl").code == 2, "nothing is written over"
     lines = Path("all.jsonl").read_text().splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 14
     assert tidegate("ledger", "export", "-").out.splitlines() == lines
     result = tidegate("ledger", "compare", "all.jsonl")
     assert (result.code, result.out) == (
-        0, "12 statements on both sides, 0 only in the ledger, 0 only in the bundle.\n",
+        0, "14 statements on both sides, 0 only in the ledger, 0 only in the bundle.\n",
     )  # fmt: skip
     with owner(full) as connection:
         cut(connection, 11)
@@ -105,10 +105,8 @@ def test_two_ledgers_are_compared_by_a_bundle(full, tidegate) -> None:
         record(ledger, "later.pkl")
     result = tidegate("ledger", "import", "all.jsonl")
     assert result.code == 1
-    assert "only in the bundle: statement 12, https://tidegate.dev/attestation/registration/v1" in (
-        result.out
-    )
-    assert "only in the ledger: statement 12, " in result.out
+    assert "only in the bundle: statement 14, https://slsa.dev/provenance/v1" in (result.out)
+    assert "only in the ledger: statement 13, " in result.out
     assert "11 statements on both sides, 2 only in the ledger, 1 only in the bundle" in result.out
 
 
@@ -142,7 +140,7 @@ def test_a_key_that_is_not_listed_is_found(full, tidegate) -> None:
         record(ledger, "strange.pkl")
     result = tidegate("ledger", "verify")
     assert result.code == 1
-    assert "unsigned: tidegate_statement 13: can't be believed" in result.out
+    assert "unsigned: tidegate_statement 15: can't be believed" in result.out
     assert "TIDEGATE_TRUSTED_KEYS" in result.out
 
 

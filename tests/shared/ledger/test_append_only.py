@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from samples.ledger_records import NOW, count, execute, record
+from samples.ledger_records import NOW, a_step, count, execute, record
 
 from tidegate.errors import LedgerUnavailableError
 from tidegate.ledger import Ledger
@@ -48,6 +48,7 @@ def full(ledger: Ledger, database_url: str) -> str:
         digest=digest,
         decision_id=decision.id,
     )
+    ledger.record_step(a_step())
     return database_url
 
 
@@ -110,6 +111,8 @@ def test_sqlites_replace_can_not_throw_out_a_row_by_any_key(full: str, how: str)
         before = rows(full, table)
         names = metadata.tables[table].columns.keys()
         for key in keys:
+            if len(key) == len(names):
+                continue  # Nothing beside the key that could become other.
             # Another row under the same key: whatever is not of the key is made different.
             values = [
                 name

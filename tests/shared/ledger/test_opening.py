@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from samples.databases import POSTGRESQL_DRIVERS, server_url, why_no_postgresql
-from samples.ledger_records import execute, record
+from samples.ledger_records import count, execute, record
 
 from tidegate.attestation.own_key import trusted_keys
 from tidegate.errors import LedgerUnavailableError
-from tidegate.ledger import Ledger, append_only, connect, log, schema, upgrade
+from tidegate.ledger import Ledger, append_only, connect, log, schema, upgrade, writes
 from tidegate.ledger.audit import audit
 from tidegate.ledger.schema import HEAD, REVISIONS, VERSION_TABLE, metadata
 
@@ -344,13 +344,17 @@ def run(code: str) -> str:
 def test_a_ledger_of_the_first_schema_is_brought_forward_with_all_that_is_in_it(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    later = {table.name for table in (schema.place, schema.statement, schema.log_node)}
+    tables = (
+        schema.place, schema.statement, schema.log_node, schema.step, schema.edge, schema.content,
+    )  # fmt: skip
+    later = {table.name for table in tables}
     with monkeypatch.context() as older:
         older.setattr(upgrade, "HEAD", "0001")
         older.setattr(upgrade, "_run_migrations", lambda connection: _migrate(connection, "0001"))
         older.setattr(append_only, "KEYS", {k: v for k, v in schema.KEYS.items() if k not in later})
         # What recorded then knew of no log.
         older.setattr(log, "append", lambda connection, drafts, key: range(0))
+        older.setattr(writes, "put_content", lambda connection, manifest: None)
         with Ledger.open(database_url) as ledger:
             decision = record(ledger)
     with pytest.raises(LedgerUnavailableError, match="older schema 0001"):
@@ -362,6 +366,7 @@ def test_a_ledger_of_the_first_schema_is_brought_forward_with_all_that_is_in_it(
         report = audit(ledger, trusted_keys())
         assert report.problems == ()
         assert report.adopted == report.rows == 4
+    assert count(database_url, "tidegate_content") == 1, "of manifests of then there is an index"
 
 
 def _migrate(connection: sqlalchemy.Connection, to: str) -> None:
