@@ -105,9 +105,9 @@ def test_two_ledgers_are_compared_by_a_bundle(full, tidegate) -> None:
         record(ledger, "later.pkl")
     result = tidegate("ledger", "import", "all.jsonl")
     assert result.code == 1
-    assert "only in the bundle: statement 14, https://slsa.dev/provenance/v1" in (result.out)
+    assert "only in the bundle: statement 14, https://slsa.dev/provenance/v1" in result.out
     assert "only in the ledger: statement 13, " in result.out
-    assert "11 statements on both sides, 2 only in the ledger, 1 only in the bundle" in result.out
+    assert "11 statements on both sides, 2 only in the ledger, 3 only in the bundle" in result.out
 
 
 def test_a_bundle_with_a_forged_line_is_not_believed(full, tidegate) -> None:
