@@ -10,10 +10,13 @@ reaches raw memory, makes the code unreadable.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from tidegate.scanners.bytecode.facts import CodeFacts
 
 MAX_CODE = 4 << 20
 _CALL = 171
@@ -36,6 +39,24 @@ class Roles:
     attributes: set[int] = field(default_factory=set)
     watched: set[int] = field(default_factory=set)
     """Constants that are loaded soon after the watched name: the arguments of its call."""
+
+    def facts(
+        self, name: str, names: Sequence[str], strings: frozenset[str], modes: frozenset[str]
+    ) -> CodeFacts:
+        """The facts of a code object that uses its `names` so."""
+
+        def of(indexes: set[int]) -> frozenset[str]:
+            return frozenset(names[index] for index in indexes)
+
+        return CodeFacts(
+            name,
+            roots=of(self.roots),
+            imports=of(self.imports),
+            fetched=of(self.fetched),
+            attributes=of(self.attributes),
+            strings=strings,
+            modes=modes,
+        )
 
 
 @dataclass(frozen=True, slots=True)

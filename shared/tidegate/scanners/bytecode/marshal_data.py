@@ -8,7 +8,7 @@ not with what they claim, nesting is bounded, and nothing is given to the interp
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tidegate.scanners.bytecode.decoding import Tables, UnreadableCodeError, decode
 from tidegate.scanners.bytecode.facts import CodeFacts
@@ -184,19 +184,8 @@ def _facts(code: _Code) -> CodeFacts:
     roles = decode(code.code, tables, code.arguments)
     strings, long_strings = _strings(consts)
 
-    def of(indexes: set[int]) -> frozenset[str]:
-        return frozenset(names[index] for index in indexes)
-
-    return CodeFacts(
-        name,
-        roots=of(roles.roots),
-        imports=of(roles.imports),
-        fetched=of(roles.fetched),
-        attributes=of(roles.attributes),
-        strings=strings,
-        modes=frozenset(text for at in roles.watched if isinstance(text := consts[at], str)),
-        long_strings=long_strings,
-    )
+    modes = frozenset(text for at in roles.watched if isinstance(text := consts[at], str))
+    return replace(roles.facts(name, names, strings, modes), long_strings=long_strings)
 
 
 def _strings(consts: tuple[object, ...]) -> tuple[frozenset[str], bool]:

@@ -5,6 +5,8 @@ Always holds: a part that is computed, or was not kept whole, makes the code unr
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tidegate.scanners.bytecode import CodeFacts, UnreadableCodeError, decode
 from tidegate.scanners.bytecode.decoding import MAX_CODE, Tables
 from tidegate.scanners.pickle.opcodes import Encoding, Text
@@ -51,19 +53,8 @@ def facts_of(trace: Trace, values: list[Value]) -> CodeFacts:
     except UnreadableCodeError as error:
         return CodeFacts(name, unreadable=str(error))
 
-    def of(indexes: set[int]) -> frozenset[str]:
-        return frozenset(names[index] for index in indexes)
-
-    return CodeFacts(
-        name,
-        roots=of(roles.roots),
-        imports=of(roles.imports),
-        fetched=of(roles.fetched),
-        attributes=of(roles.attributes),
-        strings=strings,
-        modes=frozenset(v for v in (constants.kept[at] for at in roles.watched) if type(v) is str),
-        long_strings=long_strings,
-    )
+    modes = frozenset(v for v in (constants.kept[at] for at in roles.watched) if type(v) is str)
+    return replace(roles.facts(name, names, strings, modes), long_strings=long_strings)
 
 
 def _texts(value: Value) -> list[str]:
