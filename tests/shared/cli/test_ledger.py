@@ -120,7 +120,7 @@ def test_a_bundle_with_a_forged_line_is_not_believed(full, tidegate) -> None:
     data = json.loads(result.out)
     assert result.code == 1
     assert [each.split(":")[0] for each in data["unbelieved"]] == ["line 4", "line 5"]
-    assert (data["shared"], data["only_in_ledger"], data["same"]) == (11, 1, False)
+    assert (data["shared"], data["only_in_ledger"], data["same"]) == (13, 1, False)
 
 
 def test_the_key_is_shown_as_a_key_list_takes_it(full, tidegate, monkeypatch) -> None:
