@@ -51,6 +51,9 @@ def a_step(number: int = 1, **changes: Any) -> Step:
         "host": {"machine": "x86_64"},
         "actor": "ada",
         "claims": ("host",),
+        "metrics": {"accuracy": 0.93},
+        "parent": f"step:{'f' * 32}",
+        "notes": ("the input train.csv changed while the step ran",),
     }
     return Step(**{**values, **changes})
 

@@ -110,8 +110,10 @@ class Step:
     """One run of a step.
 
     `builder` is the URI of what ran it, `actor` who started it. `parameters`, `code`,
-    `environment` and `host` are plain JSON. `claims` names the parts that are only the caller's
-    word, such as "host" or "inputs", as opposed to what the recorder saw for itself.
+    `environment`, `host` and `metrics` (what it came to) are plain JSON. `claims` names the parts
+    that are only the caller's word, such as "host" or "inputs", as opposed to what the recorder saw
+    for itself. `parent` is the id of the step that it ran in. `notes` are sentences for a person
+    who reads the record: what was odd about the run.
     """
 
     id: str
@@ -129,13 +131,17 @@ class Step:
     host: Mapping[str, Any] = field(default_factory=dict)
     actor: str | None = None
     claims: tuple[str, ...] = ()
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise UsageError for what is no step; make everything plain."""
-        if not _ID.fullmatch(self.id):
-            raise UsageError(
-                f"{self.id!r} is not the id of a step", remedy="take one from new_step_id()"
-            )
+        for given in (self.id, self.parent):
+            if given is not None and not _ID.fullmatch(given):
+                raise UsageError(
+                    f"{given!r} is not the id of a step", remedy="take one from new_step_id()"
+                )
         put = object.__setattr__
         put(self, "name", _named(self.name, "step's name"))
         put(self, "builder", _named(self.builder, "step's builder"))
@@ -147,6 +153,7 @@ class Step:
         if self.exit_code is not None and not -(2**31) <= self.exit_code < 2**32:
             raise UsageError(f"{self.exit_code} is not an exit code")
         put(self, "claims", tuple(_named(claim, "claim") for claim in self.claims))
+        put(self, "notes", tuple(_named(note, "note") for note in self.notes))
         if len(self.inputs) + len(self.outputs) > MAX_MATERIALS:
             raise UsageError(
                 f"the step names more than {MAX_MATERIALS:,} inputs and outputs",
@@ -154,7 +161,7 @@ class Step:
             )
         for name in _FACTS:
             put(self, name, _plain_object(getattr(self, name), f"step's {name}"))
-        if len(json.dumps([getattr(self, name) for name in _FACTS])) > MAX_BODY:
+        if len(json.dumps([self.notes, *(getattr(self, name) for name in _FACTS)])) > MAX_BODY:
             raise UsageError(
                 f"the step's {', '.join(_FACTS)} are larger than {MAX_BODY >> 20} MiB together",
                 remedy="record what is large as a file among the inputs",
@@ -175,6 +182,8 @@ class Step:
             "outputs": [each.to_dict() for each in self.outputs],
             "actor": self.actor,
             "claims": list(self.claims),
+            "parent": self.parent,
+            "notes": list(self.notes),
             **{name: getattr(self, name) for name in _FACTS},
         }
 
@@ -199,10 +208,11 @@ class Step:
         if data["finished_at"] is not None:
             values["finished_at"] = datetime.fromisoformat(data["finished_at"])
         values["claims"] = tuple(data["claims"])
+        values["notes"] = tuple(data["notes"])
         return cls(**values)
 
 
-_FACTS = ("parameters", "code", "environment", "host")
+_FACTS = ("parameters", "code", "environment", "host", "metrics")
 
 
 def _material(data: Mapping[str, Any], manifests: Mapping[str, Manifest]) -> Material:

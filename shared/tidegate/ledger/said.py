@@ -180,6 +180,9 @@ def of_step(step: Step, manifests: Mapping[str, Manifest], written: Written) -> 
             "exitCode": step.exit_code,
             "actor": step.actor,
             "claims": list(step.claims),
+            "metrics": step.metrics,
+            "parent": step.parent,
+            "notes": list(step.notes),
         },
     }
     subjects = [_described(each, manifests) for each in made]

@@ -95,6 +95,9 @@ def test_the_statement_is_slsa_provenance(ledger: Ledger, database_url: str) -> 
     }
     assert [each["name"] for each in run["byproducts"]] == ["log.txt"]
     assert predicate[STEP]["claims"] == ["host"]
+    assert predicate[STEP]["metrics"] == {"accuracy": "0.93"}
+    assert predicate[STEP]["parent"] == f"step:{'f' * 32}"
+    assert predicate[STEP]["notes"] == ["the input train.csv changed while the step ran"]
     for descriptor in (file, folder, data, code, *run["byproducts"]):
         _validate("material", descriptor["annotations"][MATERIAL])
     _validate("step", predicate[STEP])
@@ -172,6 +175,9 @@ def test_a_hostile_name_keeps_no_step_from_being_recorded(
         {"parameters": {"x": object()}},
         {"parameters": {"x": "y" * (5 << 20)}},
         {"claims": ("",)},
+        {"notes": ("",)},
+        {"parent": "train"},
+        {"metrics": {"x": object()}},
         {"inputs": (Material("x", "data", f"sha256:{'0' * 64}"),) * 10_001},
     ],
 )
