@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy
+from samples.model_signers import curve_key, signing_key
 
 from tidegate.artifact.manifest import FileEntry, Manifest
+from tidegate.attestation.signatures import SigningIdentity, sign_model
 from tidegate.attestation.step import Step, StepOutcome, material
 from tidegate.ledger import Ledger
 from tidegate.policy import Action, Decision, Policy, Review, Waiver, decide, profile
@@ -18,6 +20,7 @@ from tidegate.scanners.interface import Finding, Severity, Unread
 NOW = datetime(2026, 3, 1, 12, 30, 0, 125, tzinfo=UTC)
 RULE = "PICKLE-TRAILING"
 POLICY = profile("standard")
+_SIGNER = SigningIdentity(signing_key(curve_key()))
 
 
 def a_manifest(name: str = "model.pkl") -> Manifest:
@@ -56,6 +59,11 @@ def a_step(number: int = 1, **changes: Any) -> Step:
         "notes": ("the input train.csv changed while the step ran",),
     }
     return Step(**{**values, **changes})
+
+
+def a_signature(manifest: Manifest) -> str:
+    """A signature over it by somebody, another one each time."""
+    return sign_model(manifest, _SIGNER, model_name="model")
 
 
 def an_evidence(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy
-from samples.ledger_records import NOW, a_step, record
+from samples.ledger_records import NOW, a_manifest, a_signature, a_step, record
 from sqlalchemy import Connection, Table, and_
 
 from tidegate.attestation.merkle import leaf_hash, node_hash
@@ -16,6 +16,9 @@ from tidegate.ledger import Ledger, append_only, connect
 from tidegate.ledger.audit import Report, audit
 from tidegate.ledger.schema import KEYS, artifact, content, log_node, metadata, statement
 from tidegate.policy import ReviewVerdict
+
+STATEMENTS = 16
+"""How many statements `fill` makes."""
 
 
 def fill(ledger: Ledger) -> None:
@@ -67,8 +70,15 @@ def _fill(ledger: Ledger, connection: Connection) -> None:
             decision_id=decision.id,
             connection=connection,
         )
-    for number in (1, 2):
+    for number, name in enumerate(("one.pkl", "two.pkl"), 1):
         ledger.record_step(a_step(number), connection=connection)
+        ledger.add_signature(
+            digest=a_manifest(name).digest,
+            bundle=a_signature(a_manifest(name)),
+            actor="grace",
+            now=NOW,
+            connection=connection,
+        )
 
 
 def look(url: str, *checkpoints: str) -> Report:

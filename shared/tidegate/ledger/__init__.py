@@ -21,6 +21,6 @@ Importing this package loads SQLAlchemy; Alembic is loaded only where a schema i
 """
 
 from tidegate.ledger.ledger import Ledger
-from tidegate.ledger.records import Held, Registration
+from tidegate.ledger.records import Held, RecordedSignature, Registration
 
-__all__ = ["Held", "Ledger", "Registration"]
+__all__ = ["Held", "Ledger", "RecordedSignature", "Registration"]

@@ -23,6 +23,7 @@ from tidegate.errors import UsageError
 from tidegate.ledger import connect, log, records, said, schema, steps, upgrade, writes
 from tidegate.ledger.reader import Reader
 from tidegate.ledger.records import (
+    RecordedSignature,
     Registration,
     canonical,
     checked_digest,
@@ -282,6 +283,35 @@ class Ledger(Reader):
             number = writes.insert_numbered(open_connection, schema.sbom, row)
             self._append(open_connection, [said.of_sbom([(schema.sbom, {"id": number, **row})])])
         return number
+
+    def add_signature(
+        self,
+        *,
+        digest: str,
+        bundle: str,
+        actor: str,
+        now: datetime,
+        connection: Connection | None = None,
+    ) -> RecordedSignature:
+        """Write a signature over a model, as its file has it; the same one twice is one.
+
+        Whoever made it: that is looked at when somebody wants to use the model.
+
+        Raises:
+            RecordNotFoundError: the model's files are not on record.
+            ModelSignatureError: it is no signature over exactly those files.
+        """
+        row = {
+            "digest": checked_digest(digest),
+            "bundle": checked_text(bundle, "signature", required=True),
+            "actor": checked_text(actor, "actor", required=True),
+            "created_at": stored_time(now, "time of the signature"),
+        }
+        with self._writing(connection) as open_connection:
+            standing, written = writes.put_signature(open_connection, row)
+            if written:
+                self._append(open_connection, [said.of_signature(written)])
+            return records.signature_from_row(standing)
 
     def add_registration(
         self,

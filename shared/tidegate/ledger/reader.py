@@ -15,7 +15,13 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
 from tidegate.artifact.manifest import Manifest
 from tidegate.errors import RecordNotFoundError
 from tidegate.ledger import connect, records, references, schema, upgrade
-from tidegate.ledger.records import Held, Registration, checked_integer, checked_text
+from tidegate.ledger.records import (
+    Held,
+    RecordedSignature,
+    Registration,
+    checked_integer,
+    checked_text,
+)
 from tidegate.policy.model import Action, Decision, Outcome, Policy, Review, Waiver
 from tidegate.scanners.evidence import Evidence
 
@@ -128,6 +134,13 @@ class Reader:
         query = select(table).where(table.c.digest == checked_text(digest, "digest"))
         rows = self._all(query.order_by(table.c.id.desc()))
         return tuple(records.review_from_row(row) for row in rows)
+
+    def signatures_for(self, digest: str) -> tuple[RecordedSignature, ...]:
+        """All signatures over the files of a digest, the newest first, whoever made them."""
+        table = schema.signature
+        query = select(table).where(table.c.digest == checked_text(digest, "digest"))
+        rows = self._all(query.order_by(table.c.id.desc()))
+        return tuple(records.signature_from_row(row) for row in rows)
 
     def subjects_of(self, digest: str) -> tuple[str, ...]:
         """Every name under which a digest was decided on, the one last used first."""

@@ -57,6 +57,20 @@ class Registration:
     decision_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedSignature:
+    """A signature over a model, as it was given, by whoever recorded it.
+
+    Whether it counts is for a policy to say. `created_at` is when it was recorded.
+    """
+
+    id: int
+    digest: str
+    bundle: str
+    actor: str
+    created_at: datetime
+
+
 def canonical(data: Any) -> str:
     """JSON with one spelling for one value: what identifiers are hashed over."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"))
@@ -241,6 +255,27 @@ def waiver_from_row(row: RowMapping) -> Waiver:
             created_at=moment(row[columns.created_at]),
             expires_at=moment(row[columns.expires_at]),
         )
+
+
+def signature_from_row(row: RowMapping) -> RecordedSignature:
+    """The signature of a row, whose bundle must hash to what its key says."""
+    columns = schema.signature.c
+    with unaltered(f"signature {row[columns.id]}"):
+        bundle = row[columns.bundle]
+        _require(bundle_hash(bundle) == row[columns.bundle_hash])
+        _require(isinstance(row[columns.actor], str))
+        return RecordedSignature(
+            id=row[columns.id],
+            digest=row[columns.digest],
+            bundle=bundle,
+            actor=row[columns.actor],
+            created_at=moment(row[columns.created_at]),
+        )
+
+
+def bundle_hash(bundle: str) -> str:
+    """What a signature goes by in its table: the hex SHA-256 of its file."""
+    return hashlib.sha256(bundle.encode()).hexdigest()
 
 
 def registration_from_row(row: RowMapping) -> Registration:

@@ -1,11 +1,11 @@
 """The statements that go with what the ledger records.
 
 A scan is a test result, a decision a verification summary, a step SLSA provenance, an SBOM its own
-document, each in the predicate that others know; reviews, waivers and registrations have predicates
-of ours, whose schemas stand in docs/reference/predicates/. Always holds: a statement repeats of a
-record what others may want to act on, and covers all of it by its rows' hashes; nothing that the
-author of an artifact wrote gets into it but rule ids, an SBOM, what a step says of itself and the
-names of what was registered.
+document, each in the predicate that others know; reviews, waivers, registrations and model
+signatures have predicates of ours, whose schemas stand in docs/reference/predicates/. Always holds:
+a statement repeats of a record what others may want to act on, and covers all of it by its rows'
+hashes; nothing that the author of an artifact wrote gets into it but rule ids, an SBOM, what a step
+says of itself and the names of what was registered.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ STEP = "https://tidegate.dev/attestation/step/v1"
 """The build type of a step, and the field with what SLSA has no place for."""
 MATERIAL = "https://tidegate.dev/attestation/material/v1"
 """The annotation of a step's inputs and outputs."""
+MODEL_SIGNATURE = "https://tidegate.dev/attestation/model-signature/v1"
 REGISTRATION = "https://tidegate.dev/attestation/registration/v1"
 RECORD = "https://tidegate.dev/attestation/record/v1"
 
@@ -216,6 +217,17 @@ def _described(material: Material, manifests: Mapping[str, Manifest]) -> Subject
 def _seconds(moment: datetime) -> str:
     """RFC 3339 in UTC, as SLSA asks for."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def of_signature(written: Written) -> Draft:
+    """That a signature over these bytes was recorded; by whom it counts is for a policy to say."""
+    ((_, row),) = written
+    predicate = {
+        "bundle": {"digest": {"sha256": row["bundle_hash"]}},
+        "actor": row["actor"],
+        "createdOn": row["created_at"],
+    }
+    return _draft(_subject("", row["digest"], written), MODEL_SIGNATURE, predicate, written)
 
 
 def adopt(connection: Connection, key: SigningKey) -> None:

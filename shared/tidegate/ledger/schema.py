@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "tidegate_alembic_version"
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every migration in order, so that Alembic can stay unloaded; a test holds it to the folder."""
 HEAD = REVISIONS[-1]
 
@@ -215,6 +215,20 @@ content = Table(
     sqlite_with_rowid=False,
 )
 
+# A bundle may be of any length; its hash tells it from the others over the same bytes.
+signature = Table(
+    "tidegate_signature",
+    metadata,
+    *_id("tidegate_signature"),
+    _text("digest"),
+    _text("bundle"),
+    _text("bundle_hash"),
+    _text("actor"),
+    _text("created_at"),
+    UniqueConstraint("digest", "bundle_hash", name="tidegate_signature_once"),
+    sqlite_autoincrement=True,
+)
+
 # Numbered by the writer, from 1 on without a gap: a statement's number is its place in the log.
 statement = Table(
     "tidegate_statement",
@@ -241,6 +255,7 @@ log_node = Table(
 
 RECORDS: tuple[Table, ...] = (
     artifact, evidence, policy, decision, review, waiver, sbom, registration, place, step, edge,
+    signature,
 )  # fmt: skip
 """The tables whose rows statements cover. All others follow from what these hold."""
 
@@ -257,6 +272,7 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     step.name: (("id",),),
     edge.name: (("id",),),
     content.name: (("sha256", "alone", "digest"),),
+    signature.name: (("id",), ("digest", "bundle_hash")),
     statement.name: (("id",),),
     log_node.name: (("level", "number"),),
 }

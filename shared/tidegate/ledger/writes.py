@@ -19,6 +19,7 @@ from tidegate.errors import OperatorError, RecordNotFoundError, UsageError
 from tidegate.ledger import schema
 from tidegate.ledger.content import put_content
 from tidegate.ledger.records import (
+    bundle_hash,
     canonical,
     decision_to_row,
     evidence_from_row,
@@ -133,6 +134,40 @@ def put_place(connection: Connection, row: dict[str, Any]) -> Written:
     if connection.execute(query).first() is not None:
         return []
     return [(table, {"id": insert_numbered(connection, table, row), **row})]
+
+
+def put_signature(connection: Connection, row: dict[str, Any]) -> tuple[RowMapping, Written]:
+    """Write a signature over a model, or find the same one.
+
+    Returns:
+        The row as it stands, and again if it is new.
+
+    Raises:
+        RecordNotFoundError: the model's files are not on record.
+        ModelSignatureError: it is not over those files.
+    """
+    from tidegate.attestation.signatures.statement import require_covered
+    from tidegate.attestation.signatures.verify import claimed_statement
+
+    artifact, table = schema.artifact, schema.signature
+    query = select(artifact).where(artifact.c.digest == row["digest"])
+    standing = connection.execute(query).mappings().first()
+    if standing is None:
+        raise RecordNotFoundError(
+            f"the ledger knows no files of {row['digest']!r} that a signature could be over",
+            remedy="scan the model first: `tidegate scan --record PATH`",
+        )
+    require_covered(claimed_statement(row["bundle"].encode()), manifest_from_row(standing))
+    row = {**row, "bundle_hash": bundle_hash(row["bundle"])}
+    query = select(table).where(
+        table.c.digest == row["digest"], table.c.bundle_hash == row["bundle_hash"]
+    )
+    standing = connection.execute(query).mappings().first()
+    if standing is not None:
+        return standing, []
+    insert_numbered(connection, table, row)
+    standing = connection.execute(query).mappings().one()
+    return standing, [(table, {column.name: standing[column] for column in table.columns})]
 
 
 def insert_numbered(connection: Connection, table: Table, row: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from samples.ledger_records import record
-from samples.tampering import cut, fill, owner
+from samples.tampering import STATEMENTS, cut, fill, owner
 
 from tidegate.attestation import KeyList, SigningKey
 from tidegate.ledger import Ledger
@@ -24,10 +24,10 @@ def full(ledger_url: str) -> str:
 def test_an_untouched_ledger_verifies(full, tidegate) -> None:
     result = tidegate("ledger", "verify")
     assert result.code == 0, result.err
-    assert "Nothing was changed: 14 statements over 27 records" in result.out
+    assert f"Nothing was changed: {STATEMENTS} statements over 29 records" in result.out
     assert "No checkpoint was given" in result.out
     data = json.loads(tidegate("ledger", "verify", "--format", "json").out)
-    assert (data["verdict"], data["statements"], data["problems"]) == ("pass", 14, [])
+    assert (data["verdict"], data["statements"], data["problems"]) == ("pass", STATEMENTS, [])
 
 
 def test_a_changed_row_is_named(full, tidegate) -> None:
@@ -57,12 +57,12 @@ def test_a_checkpoint_tells_of_an_old_state_that_was_put_back(full, tidegate) ->
     assert tidegate("ledger", "checkpoint", "--output", "log.txt").code == 0
     result = tidegate("ledger", "verify", "--checkpoint", "log.txt")
     assert result.code == 0
-    assert "The checkpoint speaks for 14 of 14 statements." in result.out
+    assert f"The checkpoint speaks for {STATEMENTS} of {STATEMENTS} statements." in result.out
     with owner(full) as connection:
         cut(connection, 10)
     result = tidegate("ledger", "verify", "--checkpoint", "log.txt")
     assert result.code == 1
-    assert "truncated: tidegate_statement 11 to 14: the log was cut short" in result.out
+    assert f"truncated: tidegate_statement 11 to {STATEMENTS}: the log was cut short" in result.out
     before = Path("log.txt").read_text()
     result = tidegate("ledger", "checkpoint", "--output", "log.txt")
     assert result.code == 1
@@ -77,7 +77,7 @@ def test_a_checkpoint_is_replaced_by_one_of_the_log_grown(full, tidegate) -> Non
     assert tidegate("ledger", "checkpoint", "--output", "log.txt").code == 0
     lines = Path("log.txt").read_text().splitlines()
     assert lines[0].startswith("tidegate.dev/ledger/")
-    assert lines[1] == "16"
+    assert lines[1] == str(STATEMENTS + 2)
     assert tidegate("ledger", "checkpoint").out.splitlines()[:3] == lines[:3]
 
 
@@ -93,21 +93,27 @@ def test_two_ledgers_are_compared_by_a_bundle(full, tidegate) -> None:
     assert tidegate("ledger", "export", "all.jsonl").code == 0
     assert tidegate("ledger", "export", "all.jsonl").code == 2, "nothing is written over"
     lines = Path("all.jsonl").read_text().splitlines()
-    assert len(lines) == 14
+    assert len(lines) == STATEMENTS
     assert tidegate("ledger", "export", "-").out.splitlines() == lines
     result = tidegate("ledger", "compare", "all.jsonl")
     assert (result.code, result.out) == (
-        0, "14 statements on both sides, 0 only in the ledger, 0 only in the bundle.\n",
+        0, f"{STATEMENTS} statements on both sides, 0 only in the ledger, 0 only in the bundle.\n",
     )  # fmt: skip
     with owner(full) as connection:
-        cut(connection, 11)
+        cut(connection, STATEMENTS - 1)
     with Ledger.open(full) as ledger:
         record(ledger, "later.pkl")
     result = tidegate("ledger", "import", "all.jsonl")
     assert result.code == 1
-    assert "only in the bundle: statement 14, https://slsa.dev/provenance/v1" in result.out
-    assert "only in the ledger: statement 13, " in result.out
-    assert "11 statements on both sides, 2 only in the ledger, 3 only in the bundle" in result.out
+    assert (
+        f"only in the bundle: statement {STATEMENTS}, https://tidegate.dev/attestation/model-signature/v1"
+        in (result.out)
+    )
+    assert f"only in the ledger: statement {STATEMENTS}, " in result.out
+    assert (
+        f"{STATEMENTS - 1} statements on both sides, 2 only in the ledger, 1 only in the bundle"
+        in result.out
+    )
 
 
 def test_a_bundle_with_a_forged_line_is_not_believed(full, tidegate) -> None:
@@ -120,7 +126,7 @@ def test_a_bundle_with_a_forged_line_is_not_believed(full, tidegate) -> None:
     data = json.loads(result.out)
     assert result.code == 1
     assert [each.split(":")[0] for each in data["unbelieved"]] == ["line 4", "line 5"]
-    assert (data["shared"], data["only_in_ledger"], data["same"]) == (13, 1, False)
+    assert (data["shared"], data["only_in_ledger"], data["same"]) == (STATEMENTS - 1, 1, False)
 
 
 def test_the_key_is_shown_as_a_key_list_takes_it(full, tidegate, monkeypatch) -> None:
@@ -140,7 +146,7 @@ def test_a_key_that_is_not_listed_is_found(full, tidegate) -> None:
         record(ledger, "strange.pkl")
     result = tidegate("ledger", "verify")
     assert result.code == 1
-    assert "unsigned: tidegate_statement 15: can't be believed" in result.out
+    assert f"unsigned: tidegate_statement {STATEMENTS + 1}: can't be believed" in result.out
     assert "TIDEGATE_TRUSTED_KEYS" in result.out
 
 

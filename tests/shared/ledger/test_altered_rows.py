@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy
-from samples.ledger_records import NOW, POLICY, a_manifest, an_evidence, record
+from samples.ledger_records import NOW, POLICY, a_manifest, a_signature, an_evidence, record
 
 from tidegate.errors import OperatorError
 from tidegate.ledger import Ledger
@@ -218,3 +218,14 @@ def test_a_waiver_that_does_not_read_raises(
     alter(database_url, "tidegate_waiver", **{column: value})
     with pytest.raises(OperatorError, match="record was altered"):
         ledger.waivers_for(recorded.digest)
+
+
+def test_a_signature_that_was_exchanged_is_not_believed(
+    ledger: Ledger, database_url: str, recorded: Decision
+) -> None:
+    ledger.add_signature(
+        digest=recorded.digest, bundle=a_signature(a_manifest()), actor="grace", now=NOW
+    )
+    alter(database_url, "tidegate_signature", bundle=a_signature(a_manifest()))
+    with pytest.raises(OperatorError, match="record was altered"):
+        ledger.signatures_for(recorded.digest)

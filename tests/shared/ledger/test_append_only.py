@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from samples.ledger_records import NOW, a_step, count, execute, record
+from samples.ledger_records import NOW, a_manifest, a_signature, a_step, count, execute, record
 
 from tidegate.errors import LedgerUnavailableError
 from tidegate.ledger import Ledger
@@ -49,6 +49,7 @@ def full(ledger: Ledger, database_url: str) -> str:
         decision_id=decision.id,
     )
     ledger.record_step(a_step())
+    ledger.add_signature(digest=digest, bundle=a_signature(a_manifest()), actor="grace", now=NOW)
     return database_url
 
 

@@ -346,6 +346,7 @@ def test_a_ledger_of_the_first_schema_is_brought_forward_with_all_that_is_in_it(
 ) -> None:
     tables = (
         schema.place, schema.statement, schema.log_node, schema.step, schema.edge, schema.content,
+        schema.signature,
     )  # fmt: skip
     later = {table.name for table in tables}
     with monkeypatch.context() as older:

@@ -13,11 +13,13 @@ from samples.ledger_records import (
     RULE,
     a_decision,
     a_manifest,
+    a_signature,
     an_evidence,
     count,
     record,
 )
 
+from tidegate.attestation.signatures import ModelSignatureError
 from tidegate.errors import RecordNotFoundError, UsageError
 from tidegate.ledger import Ledger
 from tidegate.policy import Action, Outcome, decide, profile
@@ -55,6 +57,31 @@ def test_a_policy_with_every_field_set_comes_back_as_it_was(ledger: Ledger) -> N
         evidence=evidence,
     )
     assert ledger.policy(policy.digest) == policy
+
+
+def test_a_signature_over_a_model_comes_back_as_it_was_given_and_once(ledger: Ledger) -> None:
+    digest = record(ledger).digest
+    first, second = a_signature(a_manifest()), a_signature(a_manifest())
+    for bundle in (first, second, first):
+        ledger.add_signature(digest=digest, bundle=bundle, actor="grace", now=NOW)
+    found = ledger.signatures_for(digest)
+    assert [each.bundle for each in found] == [second, first]
+    assert {(each.actor, each.digest, each.created_at) for each in found} == {
+        ("grace", digest, NOW)
+    }
+
+
+def test_a_signature_over_other_files_or_over_none_on_record_is_not_recorded(
+    ledger: Ledger, database_url: str
+) -> None:
+    digest, other = record(ledger).digest, a_manifest("other.pkl")
+    with pytest.raises(ModelSignatureError, match="not over these files"):
+        ledger.add_signature(digest=digest, bundle=a_signature(other), actor="grace", now=NOW)
+    with pytest.raises(ModelSignatureError, match="no signature that can be read"):
+        ledger.add_signature(digest=digest, bundle="nothing", actor="grace", now=NOW)
+    with pytest.raises(RecordNotFoundError, match="knows no files"):
+        ledger.add_signature(digest=other.digest, bundle=a_signature(other), actor="grace", now=NOW)
+    assert count(database_url, "tidegate_signature") == 0
 
 
 @pytest.mark.parametrize("driver", POSTGRESQL_DRIVERS)

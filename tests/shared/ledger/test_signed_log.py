@@ -67,7 +67,10 @@ def test_each_record_has_the_predicate_that_others_know(ledger: Ledger, database
         "https://tidegate.dev/attestation/waiver/v1",
         "https://cyclonedx.org/bom",
         "https://tidegate.dev/attestation/registration/v1",
-    ] + 2 * ["https://slsa.dev/provenance/v1"]
+    ] + 2 * [
+        "https://slsa.dev/provenance/v1",
+        "https://tidegate.dev/attestation/model-signature/v1",
+    ]
     result, summary, *_, bom, _registration = (each["predicate"] for each in found[:6])
     assert (result["result"], result["failedTests"]) == ("FAILED", ["PICKLE-TRAILING"])
     assert summary["verificationResult"] == "FAILED"

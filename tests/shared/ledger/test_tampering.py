@@ -7,7 +7,19 @@ import itertools
 import pytest
 import sqlalchemy
 from samples.ledger_records import record
-from samples.tampering import cut, fill, key_of, look, other, owner, rebuild, rows, same, told
+from samples.tampering import (
+    STATEMENTS,
+    cut,
+    fill,
+    key_of,
+    look,
+    other,
+    owner,
+    rebuild,
+    rows,
+    same,
+    told,
+)
 
 from tidegate.attestation import KeyList, SigningKey, TrustedKey
 from tidegate.attestation.own_key import signing_key, trusted_keys
@@ -24,7 +36,7 @@ def full(ledger: Ledger, database_url: str) -> str:
     fill(ledger)
     report = look(database_url)
     assert report.problems == ()
-    assert report.statements == 14
+    assert report.statements == STATEMENTS
     assert report.rows == sum(len(rows_of(database_url, table)) for table in RECORDS), (
         "every row is looked at"
     )
@@ -70,10 +82,10 @@ def test_a_deleted_row_of_any_table_is_found(full: str) -> None:
             with owner(full) as connection:
                 connection.execute(table.delete().where(same(table, row)))
             found = told(look(full))
-            if table is statement and row["id"] == 14:
+            if table is statement and row["id"] == STATEMENTS:
                 # The last one leaves no gap, but what it covered, and nodes that speak for it.
-                assert ("inserted", "tidegate_edge", "3") in found
-                assert ("truncated", "tidegate_log_node", "1/6") in found
+                assert ("inserted", "tidegate_signature", "2") in found
+                assert ("truncated", "tidegate_log_node", "4/0") in found
             else:
                 assert ("deleted", table.name, key_of(table, row)) in found
             with owner(full) as connection:
@@ -108,7 +120,7 @@ def test_an_inserted_row_is_found(full: str) -> None:
         keys = {name for key in KEYS[table.name] for name in key}
         forged = {name: other(value) if name in keys else value for name, value in row.items()}
         if table is statement:
-            forged["id"] = 15
+            forged["id"] = STATEMENTS + 1
         with owner(full) as connection:
             connection.execute(table.insert().values(forged))
         assert (table.name, key_of(table, forged)) in places(look(full))
@@ -134,9 +146,9 @@ def test_a_statement_taken_out_with_its_rows_breaks_the_chain_of_signatures(full
             metadata.tables["tidegate_review"].delete().where(sqlalchemy.text("id=1"))
         )
         rebuild(connection, [*envelopes[:2], *envelopes[3:]])
-    assert {("reordered", "tidegate_statement", str(number)) for number in range(3, 14)} <= told(
-        look(full)
-    )
+    assert {
+        ("reordered", "tidegate_statement", str(number)) for number in range(3, STATEMENTS)
+    } <= told(look(full))
 
 
 def test_statements_in_another_order_are_found_though_every_hash_was_made_right(full: str) -> None:
@@ -155,7 +167,7 @@ def test_a_statement_that_is_replayed_is_found(full: str) -> None:
         envelopes = [row["envelope"] for row in rows(connection, statement)]
         rebuild(connection, [*envelopes, envelopes[4]])
     found = told(look(full))
-    assert ("reordered", "tidegate_statement", "15") in found
+    assert ("reordered", "tidegate_statement", str(STATEMENTS + 1)) in found
     assert any(kind == "replayed" for kind, *_ in found)
 
 
@@ -163,12 +175,12 @@ def test_an_old_state_put_back_is_found_by_a_checkpoint_from_after_it(full: str)
     with Ledger.open(full) as ledger:
         note = ledger.checkpoint()
     assert look(full, note).problems == ()
-    assert look(full, note).fixed == 14
+    assert look(full, note).fixed == STATEMENTS
     with owner(full) as connection:
         cut(connection, 9)
     assert look(full).problems == (), "without a checkpoint nothing shows it, and the docs say so"
     report = look(full, note)
-    assert told(report) == {("truncated", "tidegate_statement", "10 to 14")}
+    assert told(report) == {("truncated", "tidegate_statement", f"10 to {STATEMENTS}")}
     assert report.fixed == 0
 
 
@@ -181,7 +193,7 @@ def test_a_log_that_went_on_otherwise_is_found_as_a_fork(full: str) -> None:
         for number in range(6):
             record(ledger, f"other-{number}.pkl")
     assert look(full).problems == ()
-    assert told(look(full, note)) == {("forked", "tidegate_statement", "1 to 14")}
+    assert told(look(full, note)) == {("forked", "tidegate_statement", f"1 to {STATEMENTS}")}
 
 
 def test_a_log_written_anew_from_its_beginning_is_found_as_a_fork(full: str) -> None:
@@ -200,13 +212,15 @@ def test_an_old_checkpoint_does_not_stand_in_for_a_newer_one(full: str) -> None:
         old = ledger.checkpoint()
         record(ledger, "later.pkl")
         new = ledger.checkpoint(after=old)
-        assert look(full, old).fixed == 14, "an old checkpoint says how far it speaks"
-        assert look(full, old, new).fixed == 16
+        assert look(full, old).fixed == STATEMENTS, "an old checkpoint says how far it speaks"
+        assert look(full, old, new).fixed == STATEMENTS + 2
         size = look(full).statements
     with owner(full) as connection:
         cut(connection, size - 2)
     assert told(look(full, old)) == set()
-    assert told(look(full, old, new)) == {("truncated", "tidegate_statement", "15 to 16")}
+    assert told(look(full, old, new)) == {
+        ("truncated", "tidegate_statement", f"{STATEMENTS + 1} to {STATEMENTS + 2}")
+    }
     with Ledger.open(full) as ledger, pytest.raises(TamperedError, match="not the continuation"):
         ledger.checkpoint(after=new)
 
@@ -215,7 +229,7 @@ def test_a_checkpoint_that_nobody_signed_is_refused(full: str) -> None:
     with Ledger.open(full) as ledger:
         note = ledger.checkpoint()
     with pytest.raises(UsageError, match="not signed"):
-        look(full, note.replace("\n14\n", "\n13\n"))
+        look(full, note.replace(f"\n{STATEMENTS}\n", "\n13\n"))
     with Ledger.open(full, key=SigningKey.generate()) as ledger:
         strange = ledger.checkpoint()
     with pytest.raises(UsageError, match="not signed"):
@@ -226,7 +240,10 @@ def test_what_a_key_signed_that_is_not_of_the_list_is_named(full: str) -> None:
     stranger = SigningKey.generate()
     with Ledger.open(full, key=stranger) as ledger:
         record(ledger, "strange.pkl")
-        assert {key for kind, _, key in told(look(full)) if kind == "unsigned"} == {"15", "16"}
+        assert {key for kind, _, key in told(look(full)) if kind == "unsigned"} == {
+            str(STATEMENTS + 1),
+            str(STATEMENTS + 2),
+        }
         both = KeyList([*trusted_keys().values(), TrustedKey(stranger.public, "the other host")])
         assert audit(ledger, both).problems == ()
 
@@ -237,7 +254,7 @@ def test_a_signature_counts_only_within_its_keys_time(full: str) -> None:
     now = datetime.now(UTC)
     public = signing_key().public
     for times, count in (
-        ((None, now - timedelta(days=1)), 14),
+        ((None, now - timedelta(days=1)), STATEMENTS),
         ((now - timedelta(days=1), None), 0),
     ):
         keys = KeyList([TrustedKey(public, "me", *times)])
@@ -311,8 +328,9 @@ def test_a_ledger_that_is_recorded_in_meanwhile_is_no_tampered_one(
         monkeypatch.setattr(module, "_pages", and_record)
         report = audit(ledger, trusted_keys())
     assert report.problems == ()
-    assert report.statements > 14
+    assert report.statements > STATEMENTS
 
 
 def test_the_nodes_are_those_of_the_log(full: str) -> None:
-    assert len(rows_of(full, log_node)) == 7 + 3 + 1
+    full_subtrees = sum(STATEMENTS >> level for level in range(1, STATEMENTS.bit_length()))
+    assert len(rows_of(full, log_node)) == full_subtrees
