@@ -373,3 +373,14 @@ def test_a_heap_id_that_is_cut_off_is_broken_and_no_error(identity):
     heap = object.__new__(heaps.FractalHeap)
     with pytest.raises(BrokenError):
         heaps.FractalHeap.object(heap, identity)
+
+
+def test_a_chunked_layout_of_the_first_versions_ends_with_its_dimensions():
+    """As files of the 1990s have it, which no library writes any more (H5Olayout.c)."""
+    from tidegate.scanners.hdf5.layout import read_layout
+    from tidegate.scanners.hdf5.space import Cursor, Space
+
+    space = Space(io.BytesIO(b""), 0)
+    message = struct.pack("<BBB5xQ3I", 1, 3, 2, 4096, 10, 20, 4)
+    layout = read_layout(Cursor(message, space))
+    assert (layout.address, layout.rank, layout.chunk) == (4096, 3, 800)

@@ -152,6 +152,9 @@ HOSTILE = {
     "XStream": ("<sorted-set><dynamic-proxy/></sorted-set>", "XML-RUNS"),
     "XAML": (
         '<ObjectDataProvider MethodName="Start" xmlns:s="clr-namespace:System"/>', "XML-RUNS"),
+    "package of Windows scripts": (
+        '<package><job id="a"><object id="b" progid="WScript.Shell"/></job></package>',
+        "XML-RUNS"),
     "build file": ('<project><exec executable="sh"/></project>', "XML-RUNS"),
     "extension with Python": (
         PMML.format(EXTENSION.format("import os; os.system('true')")), "PMML-CODE"),
@@ -206,6 +209,11 @@ HOSTILE = {
         HTML.format("<script>new ActiveXObject('WScript.Shell')</script>"), "HTML-ACTIVE"),
     "PHP in XML": ("<?xml version='1.0'?><a><?php echo 1; ?></a>", "XML-SCRIPT"),
 }  # fmt: skip
+
+
+def test_a_package_that_is_no_package_of_scripts_has_no_finding():
+    text = '<package format="3"><name>coal</name><export><build_type>cmake</build_type></export>'
+    assert_clean(scanned(f"<?xml version='1.0'?>{text}</package>".encode(), "package.xml"))
 
 
 @pytest.mark.parametrize("name", ["x.pmml", "x.txt", "x.svg"])

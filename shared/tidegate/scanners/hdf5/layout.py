@@ -106,7 +106,8 @@ def _early(cursor: Cursor) -> Layout:
         return Layout(storage, data=cursor.take(cursor.number(4)))
     if storage is Storage.CONTIGUOUS:
         return Layout(storage, address=address, size=product)
-    return Layout(storage, address=address, rank=rank + 1, chunk=product * cursor.number(4))
+    # As later: the element's size is the last of the dimensions.
+    return Layout(storage, address=address, rank=rank, chunk=product)
 
 
 def _chunked(cursor: Cursor) -> Layout:

@@ -87,7 +87,11 @@ class Judge:
         self._tail = ""
         if depth == 1:
             self._root = local
-            self._judge_root(local, attributes)
+            self._judge_root(local)
+        elif local == "job" and self._above == ["package"]:
+            # Many a format has packages; those of the Windows Script Host have jobs in them.
+            why = "Windows may run it as a script"
+            self._say("XML-RUNS", f"The document is one that runs: {why}.", local)
         self._above.append(local)
         self._judge_namespaces(attributes)
         if local == "script" or (local in _FRAMES and self._root in _SHOWN):
@@ -134,12 +138,8 @@ class Judge:
         elif lower in {"php", "asp", "import", "mso-application"} or CODE.search(text):
             self._say("XML-SCRIPT", f"An instruction for {shown(target)}.", shown(target))
 
-    def _judge_root(self, local: str, attributes: dict[str, str]) -> None:
+    def _judge_root(self, local: str) -> None:
         why = dict(markup_table().running_roots).get(local)
-        if local == "package" and any(
-            "opendocument" in v or "idpf" in v for v in attributes.values()
-        ):
-            return
         if why is not None:
             self._say("XML-RUNS", f"The document is one that runs: {why}.", local)
 
