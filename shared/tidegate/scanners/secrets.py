@@ -1,8 +1,9 @@
 """Secrets in texts: keys, tokens and passwords that somebody left behind.
 
-The rules stand in `data/secrets.json`. Each has an anchor that the secret can't be without, and a
-pattern that is tried only where the anchor stands, so that one pass over a text costs little more
-than reading it.
+The rules stand in `data/secrets.json`. Most secrets are one long run of letters and digits: all of
+their patterns are tried where such a run begins, which one search finds whatever their number. The
+others have an anchor that the secret can't be without, and are tried only where it stands. So one
+pass over a text costs little more than reading it.
 
 Always holds: a secret is never shown; what stands in a report is its first four characters. An
 example key of a manual, a placeholder and a vocabulary's word are no secrets.
@@ -23,6 +24,18 @@ from tidegate.scanners.interface import Report, Severity, Subject, iter_stream
 from tidegate.scanners.streams import shown
 
 _OVERLAP = 4096
+_SHORTEST_RUN = 20
+# Letters, digits, "_" and "-" as one letter, all else as another: a run is then a plain word.
+_FLAT = bytes(
+    0x61 if chr(code).isascii() and (chr(code).isalnum() or chr(code) in "_-") else 0x20
+    for code in range(256)
+)
+_RUN = re.compile(b"a" * _SHORTEST_RUN + b"a*+")
+# Most runs are names in a source: a key has a digit or a capital letter.
+_MORE_THAN_A_NAME = re.compile(rb"[a-z_-]*+[0-9A-Z]")
+# What would make the run the rest of something longer: base64, a path.
+_CONTINUES = frozenset(b"+/")
+_BACKSLASH = 0x5C
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 
 
@@ -47,11 +60,24 @@ class _Anchor:
     rules: tuple[SecretRule, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """All rules, and what is none of their secrets."""
+
+    runs: re.Pattern[bytes]
+    """All of `run_rules` in one: whether it is worth trying them."""
+    run_rules: tuple[SecretRule, ...]
+    anchors: tuple[_Anchor, ...]
+    placeholders: re.Pattern[bytes]
+    examples: frozenset[bytes]
+
+
 @cache
-def _table() -> tuple[tuple[_Anchor, ...], re.Pattern[bytes], frozenset[bytes]]:
+def _table() -> _Table:
     source = files("tidegate.scanners").joinpath("data/secrets.json")
     table = json.loads(source.read_text("utf-8"))
     grouped: dict[tuple[str, bool], list[SecretRule]] = {}
+    runs: list[SecretRule] = []
     for row in table["rules"]:
         rule = SecretRule(
             name=row["name"],
@@ -60,33 +86,62 @@ def _table() -> tuple[tuple[_Anchor, ...], re.Pattern[bytes], frozenset[bytes]]:
             severity=Severity.from_label(row["severity"]),
             entropy=float(row.get("entropy", 0)),
         )
-        for anchor in row["anchors"]:
+        if row.get("run"):
+            runs.append(rule)
+        for anchor in row.get("anchors", ()):
             grouped.setdefault((anchor, bool(row.get("folded", False))), []).append(rule)
     anchors = tuple(
         _Anchor(re.compile(anchor.encode()), folded, tuple(rules))
         for (anchor, folded), rules in grouped.items()
     )
-    placeholders = re.compile(table["placeholders"].encode(), re.IGNORECASE)
-    return anchors, placeholders, frozenset(text.encode() for text in table["examples"])
+    return _Table(
+        runs=re.compile(b"|".join(b"(?:%s)" % rule.pattern.pattern for rule in runs)),
+        run_rules=tuple(runs),
+        anchors=anchors,
+        placeholders=re.compile(table["placeholders"].encode(), re.IGNORECASE),
+        examples=frozenset(text.encode() for text in table["examples"]),
+    )
 
 
 def find_secrets(data: bytes) -> Iterator[tuple[SecretRule, int, bytes]]:
     """Each secret in the bytes, with its rule and where it stands."""
-    anchors, placeholders, examples = _table()
+    for rule, at, secret in (*_in_runs(data), *_at_anchors(data)):
+        if _is_secret(secret, rule):
+            yield rule, at, secret
+
+
+def _in_runs(data: bytes) -> Iterator[tuple[SecretRule, int, bytes]]:
+    table = _table()
+    for run in _RUN.finditer(data.translate(_FLAT)):
+        start = run.start()
+        if start and data[start - 1] in _CONTINUES:
+            continue
+        # An escaped end of line before it looks like one letter more.
+        if start and data[start - 1] == _BACKSLASH and data[start] in b"nrt":
+            start += 1
+        if not _MORE_THAN_A_NAME.match(data, start) or not table.runs.match(data, start):
+            continue
+        for rule in table.run_rules:
+            if (match := rule.pattern.match(data, start)) is not None:
+                yield rule, start, match[1] if match.re.groups else match[0]
+
+
+def _at_anchors(data: bytes) -> Iterator[tuple[SecretRule, int, bytes]]:
     lowered = data.lower()
-    for anchor in anchors:
+    for anchor in _table().anchors:
         for place in anchor.pattern.finditer(lowered if anchor.folded else data):
             for rule in anchor.rules:
-                match = rule.pattern.match(data, place.start())
-                if match is None:
-                    continue
-                secret = match[1] if match.re.groups else match[0]
-                if (
-                    secret not in examples
-                    and not placeholders.search(secret)
-                    and (not rule.entropy or _bits(secret) >= rule.entropy)
-                ):
-                    yield rule, match.start(), secret
+                if (match := rule.pattern.match(data, place.start())) is not None:
+                    yield rule, match.start(), match[1] if match.re.groups else match[0]
+
+
+def _is_secret(secret: bytes, rule: SecretRule) -> bool:
+    table = _table()
+    return (
+        secret not in table.examples
+        and not table.placeholders.search(secret)
+        and (not rule.entropy or _bits(secret) >= rule.entropy)
+    )
 
 
 def _bits(secret: bytes) -> float:

@@ -39,6 +39,19 @@ SECRETS = {
     "DATABRICKS-TOKEN": "dapi" + letters(32, _HEX),
     "URL-PASSWORD": f"postgresql://admin:{letters(14)}@db.host/models",
     "CONNECTION-PASSWORD": f"Server=db;User Id=sa;Password={letters(14)};",
+    "JWT": f"eyJhbGciOiJIUzI1NiJ9.eyJ{letters(40)}.{letters(43)}",
+    "AZURE-SAS": f"https://x.blob.core.windows.net/c?sv=2024-08-04&sig={letters(43)}%3D&sp=r",
+    "PROVIDER-KEY": "WANDB_API_KEY=" + letters(40, _HEX),
+    "AUTH-HEADER": f"Authorization: Bearer {letters(40)}",
+    "GROQ-KEY": "gsk_" + letters(52),
+    "NVIDIA-KEY": "nvapi-" + letters(64),
+    "PERPLEXITY-KEY": "pplx-" + letters(48),
+    "XAI-KEY": "xai-" + letters(80),
+    "LANGSMITH-KEY": f"lsv2_pt_{letters(32, _HEX)}_{letters(10, _HEX)}",
+    "DOCKER-TOKEN": "dckr_pat_" + letters(27),
+    "GRAFANA-TOKEN": f"glsa_{letters(32)}_{letters(8, _HEX)}",
+    "REPLICATE-TOKEN": "r8_" + letters(37),
+    "TWILIO-KEY": "SK" + letters(32, _HEX),
     "PRIVATE-KEY": "-----BEGIN RSA PRIVATE KEY-----\n"
     + base64.b64encode(_RANDOM.randbytes(400)).decode(),
 }
@@ -52,6 +65,14 @@ def test_a_secret_is_found_in_any_text(kind, name):
     if name == "x.json":
         data = json.dumps({"key": text})
     assert f"SECRET-{kind}" in grave_rules_of(scanned(data.encode(), name))
+
+
+@pytest.mark.parametrize("kind", sorted(set(SECRETS) - {"CONNECTION-PASSWORD", "AUTH-HEADER"}))
+def test_a_secret_is_found_as_an_environment_file_has_it(kind):
+    data = f"A=1\nexport TOKEN={SECRETS[kind]}\n"
+    if kind in {"AWS-SECRET", "PROVIDER-KEY"}:
+        data = f"A=1\n{SECRETS[kind]}\n"
+    assert f"SECRET-{kind}" in grave_rules_of(scanned(data.encode(), ".env"))
 
 
 def test_the_secret_itself_is_not_shown():
