@@ -1,4 +1,4 @@
-"""Other files inside texts: base64 and hexadecimal that unfold to a pickle, an archive, a program.
+"""Other files inside texts: what decodes to a pickle, an archive, a program (see `encodings`).
 
 Somebody who loads a configuration may decode and load what stands in it. A text is decoded where
 its beginning decodes to the beginning of such a file, and handed on like a member of an archive.
@@ -8,23 +8,25 @@ something grave; a broken one does not.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import io
 import re
+import zlib
 from collections.abc import Iterator
 
 from tidegate.artifact.formats import ZIP_FORMATS, Format, detect_formats
+from tidegate.scanners.encodings import (
+    END,
+    Stretch,
+    is_backwards,
+    is_deflated,
+    is_one_stretch,
+    stretches,
+)
 from tidegate.scanners.expanding import expand
 from tidegate.scanners.interface import Dispatcher, Report, Severity, Subject
 from tidegate.scanners.streams import CODECS, read_exactly
 
 _LEAST = 32
-# A run may be wrapped into lines, and those be escaped; the words of a text are shorter.
-_RUN = re.compile(r"[A-Za-z0-9+/_-]{32,}+(?:(?:\\[nrt]|\s){1,8}[A-Za-z0-9+/_-]{16,}+)*+={0,2}")
-_ANY_RUN = re.compile(rb"[A-Za-z0-9+/_-]{32}")
-_HEX = re.compile(r"(?:0x)?[0-9a-fA-F]{64,}")
-_SPACES = re.compile(r"(?:\\[nrt]|\s)+")
 _FILES = ZIP_FORMATS | {Format.NATIVE, Format.TORCH_LEGACY, Format.HDF5, Format.SEVENZIP,
                         Format.BYTECODE, Format.TAR, Format.SCRIPT, Format.JAVA_OBJECT}  # fmt: skip
 _COMPRESSED = frozenset({Format.GZIP, Format.BZ2, Format.XZ, Format.ZLIB, Format.LZMA})
@@ -40,13 +42,12 @@ _MAGIC = (
     b"\x04\x22\x4d\x18", b"\x93NUMPY", b"Rar!", b"\x8a\x0al\xfc",
     b"\xac\xed\0\x05",
 )  # fmt: skip
+_SHORT_MAGIC = (b"MZ", b"#!", b"BZh", b"\x5d\0\0")
+_IMPORTS = re.compile(rb"[ci][A-Za-z_][\w.]*")
 _PICKLE_HEADS = (b"(", b"}q", b"]q", b")q", b"cq", b"U", b"X")
 _MAX_DECODED = 64 << 20
-
-
-def worth_a_look(chunk: bytes) -> bool:
-    """Whether the bytes of a text have a run long enough to hide a file."""
-    return _ANY_RUN.search(chunk) is not None
+_SMALL = 1 << 16
+TOO_DEEP = "encoded more often than this version decodes"
 
 
 def report_encoded(
@@ -74,11 +75,14 @@ def report_file_in(part: Subject, report: Report, dispatcher: Dispatcher) -> Non
     if told & _FILES:
         dispatcher.dispatch(part, report)
         return
-    if part.size >= _LEAST and part.depth < dispatcher.budget.limits.max_depth:
+    if part.size >= _LEAST:
         inner = read_exactly(part.stream, min(part.size, _MAX_DECODED))
         part.stream.seek(0)
-        if _RUN.fullmatch(run := inner.decode("latin-1").strip()):
-            report_encoded(run, part, report, dispatcher, where="it")
+        if is_one_stretch(run := inner.decode("latin-1").strip()):
+            if part.depth < dispatcher.budget.limits.max_depth:
+                report_encoded(run, part, report, dispatcher, where="it")
+            else:
+                report.unread(part, TOO_DEEP)
             return
     _look_for_pickle(part, report, dispatcher, told)
 
@@ -107,15 +111,55 @@ def _look_for_pickle(
 
 
 def _decoded(text: str) -> Iterator[tuple[str, bytes]]:
-    """What the long runs of the text decode to, where their beginning promises a file."""
-    for found in _RUN.finditer(text):
-        run = _SPACES.sub("", found[0])
-        for kind, decode in (("hexadecimal", _from_hex), ("base64", _from_base64)):
-            head = decode(run[:512])
-            if head is not None and _promises(head):
-                data = decode(run[:_MAX_DECODED])
-                if data:
-                    yield kind, data
+    """What the stretches of the text decode to, where their beginning promises a file."""
+    tried: set[bytes] = set()
+    for stretch in stretches(text):
+        promising = _promises_surely if stretch.doubtful else _promises
+        if stretch.head in tried:
+            continue
+        tried.add(stretch.head)
+        if promising(stretch.head):
+            if data := stretch.whole():
+                yield stretch.kind, data
+        elif not stretch.doubtful and len(stretch.text) <= _SMALL:
+            yield from _disguised(stretch)
+
+
+def _disguised(stretch: Stretch) -> Iterator[tuple[str, bytes]]:
+    """What a small stretch decodes to, where that only shows when it is worked on further."""
+    data = stretch.head if len(stretch.text) <= len(stretch.head) * 2 else stretch.whole() or b""
+    if is_backwards(data[-END:]):
+        yield f"{stretch.kind} turned around", data[::-1]
+    if is_deflated(data[:512]):
+        yield f"deflated {stretch.kind}", _inflated(data)
+
+
+def _inflated(data: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(-15).decompress(data, _MAX_DECODED)
+    except zlib.error:
+        return b""
+
+
+def _promises_surely(head: bytes) -> bool:
+    """The same for an encoding that any run of letters could be: by more than a byte or two."""
+    if head.startswith(_MAGIC) and not head.startswith(_SHORT_MAGIC):
+        return True
+    if head[:1] == b"\x80" and head[1:2] in {b"\2", b"\3", b"\4", b"\5"}:
+        return True
+    if head.startswith(b"BZh") and head[4:10] == b"1AY&SY":
+        return True
+    first, newline, _ = head.partition(b"\n")
+    is_name = newline and _IMPORTS.fullmatch(first) is not None
+    return bool(is_name) or _is_zlib(head) or _is_encoded(head)
+
+
+def _is_zlib(head: bytes) -> bool:
+    return head[:1] in {b"\x78", b"\x58", b"\x68"} and int.from_bytes(head[:2], "big") % 31 == 0
+
+
+def _is_encoded(head: bytes) -> bool:
+    return len(head) >= _LEAST and head.isascii() and is_one_stretch(head.decode("ascii").strip())
 
 
 def _promises(head: bytes) -> bool:
@@ -124,30 +168,8 @@ def _promises(head: bytes) -> bool:
         return True
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
         return True
-    if head[:1] in {b"\x78", b"\x58", b"\x68"} and int.from_bytes(head[:2], "big") % 31 == 0:
+    if _is_zlib(head) or _is_encoded(head) or head.startswith(_PICKLE_HEADS):
         return True
     # Pickles of the first protocols begin with lines of text, or with an empty container.
     first, newline, _ = head.partition(b"\n")
-    is_encoded = len(head) >= _LEAST and _RUN.fullmatch(head.decode("latin-1").strip())
-    is_line = newline and all(32 <= byte < 127 for byte in first)
-    return bool(is_line) or is_encoded is not None or head.startswith(_PICKLE_HEADS)
-
-
-def _from_hex(run: str) -> bytes | None:
-    if _HEX.fullmatch(run) is None:
-        return None
-    digits = run.removeprefix("0x")
-    return bytes.fromhex(digits[: len(digits) // 2 * 2])
-
-
-def _from_base64(run: str) -> bytes | None:
-    run = run.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(run[: len(run) // 4 * 4] + _tail(run), validate=True)
-    except binascii.Error:
-        return None
-
-
-def _tail(run: str) -> str:
-    rest = run[len(run) // 4 * 4 :]
-    return rest + "=" * (4 - len(rest)) if len(rest) > 1 else ""
+    return bool(newline) and all(32 <= byte < 127 for byte in first)

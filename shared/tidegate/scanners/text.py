@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from tidegate.artifact.formats import is_text
-from tidegate.scanners.encoded import worth_a_look
+from tidegate.scanners.encodings import worth_a_look
 from tidegate.scanners.git_files import (
     is_pointer,
     may_be_settings,

@@ -39,7 +39,7 @@ SECRETS = {
     "DATABRICKS-TOKEN": "dapi" + letters(32, _HEX),
     "URL-PASSWORD": f"postgresql://admin:{letters(14)}@db.host/models",
     "CONNECTION-PASSWORD": f"Server=db;User Id=sa;Password={letters(14)};",
-    "JWT": f"eyJhbGciOiJIUzI1NiJ9.eyJ{letters(40)}.{letters(43)}",
+    "JWT": f"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ{letters(40)}.{letters(43)}",
     "AZURE-SAS": f"https://x.blob.core.windows.net/c?sv=2024-08-04&sig={letters(43)}%3D&sp=r",
     "PROVIDER-KEY": "WANDB_API_KEY=" + letters(40, _HEX),
     "AUTH-HEADER": f"Authorization: Bearer {letters(40)}",

@@ -1,17 +1,20 @@
 """Pickles and programs inside the strings of a pickle that are encoded or compressed first.
 
 Code that the pickle carries, or some class's own loading, may decode such a string and load it.
-Strings of letters in base64 or hexadecimal are decoded, byte strings that begin like zlib, gzip,
-bz2 or xz unfolded, and what comes out is looked at. Honest models keep compressed numbers and
-digests too, so only what is grave counts.
+Strings of printable letters are decoded, byte strings that begin like zlib, gzip, bz2 or xz (or
+unfold to a pickle without such a beginning) unfolded, those that end as a pickle begins turned
+around, and what comes out is looked at. Honest models keep compressed numbers and digests too, so
+only what is grave counts.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import zlib
 
-from tidegate.scanners.encoded import report_encoded, report_file_in
+from tidegate.scanners.encoded import TOO_DEEP, report_encoded, report_file_in
+from tidegate.scanners.encodings import END, is_backwards, is_deflated
 from tidegate.scanners.interface import Dispatcher, Report, Severity, Subject
 from tidegate.scanners.pickle.opcodes import Encoding, Text
 from tidegate.scanners.pickle.trace import Constant
@@ -19,7 +22,11 @@ from tidegate.scanners.streams import CODECS, Expansion
 
 MAX_EXAMINED = 5_000
 MAX_LENGTH = 8 << 20
-_LETTERS = re.compile(rb"(?:0x)?[A-Za-z0-9+/_-]{32}")
+_TEXT, _DEFLATE = "text", "deflate"
+_HEAD = 512
+_LETTERS = re.compile(
+    rb"\s{0,4}(?:[!-~]{32}|begin [0-7]{3} |[01]{8} [01]{8} |[\[(]?(?:\d{1,3}[,;] ?){8})"
+)
 _COMPRESSED = (
     (b"x\x01", "zlib"),
     (b"x\x5e", "zlib"),
@@ -43,8 +50,8 @@ class EncodedStrings:
     def examine(self, value: Constant, offset: int) -> None:
         """Look at one string of the pickle."""
         head = self._head(value)
-        codec = next((name for magic, name in _COMPRESSED if head.startswith(magic)), None)
-        if codec is None and _LETTERS.match(head) is None:
+        how = _how(head)
+        if how is None and not is_backwards(self._end(value)):
             return
         self._examined += 1
         data = self._whole(value)
@@ -53,13 +60,14 @@ class EncodedStrings:
         if self._examined > MAX_EXAMINED or not data or part.depth > budget.limits.max_depth:
             return
         seen = Report(self._report.limits)
-        if codec is None:
+        if how == _TEXT:
             text = data.decode("latin-1")
             report_encoded(text, part, seen, self._dispatcher, where=f"string@{offset}")
         else:
-            unfolded = Expansion(io.BytesIO(data), CODECS[codec], several=False).read(MAX_LENGTH)
+            unfolded = data[::-1] if how is None else _unfolded(data, how)
             if unfolded and budget.take_bytes(len(unfolded)):
-                inner = part.inside(io.BytesIO(unfolded), len(unfolded), "unfolded")
+                name = "turned around" if how is None else "unfolded"
+                inner = part.inside(io.BytesIO(unfolded), len(unfolded), name)
                 report_file_in(inner, seen, self._dispatcher)
         self._keep(seen, part)
 
@@ -73,13 +81,25 @@ class EncodedStrings:
                     severity=found.severity,
                     detail=found.detail,
                 )
+        if any(unread.reason == TOO_DEEP for unread in seen.unread_parts):
+            self._report.unread(part, TOO_DEEP)
 
     def _head(self, value: Constant) -> bytes:
         if isinstance(value, bytes):
-            return value[:40]
+            return value[:_HEAD]
         if isinstance(value, str):
-            return value[:40].encode("latin-1", "replace")
-        return self._read(value, 40)
+            return value[:_HEAD].encode("latin-1", "replace")
+        return self._read(value, _HEAD)
+
+    def _end(self, value: Constant) -> bytes:
+        if isinstance(value, bytes):
+            return value[-END:]
+        if isinstance(value, str):
+            return value[-END:].encode("latin-1", "replace")
+        if value.length > MAX_LENGTH or value.encoding is not Encoding.RAW:
+            return b""
+        self._subject.stream.seek(value.offset + max(0, value.length - END))
+        return self._subject.stream.read(END)
 
     def _whole(self, value: Constant) -> bytes:
         if isinstance(value, bytes):
@@ -92,3 +112,23 @@ class EncodedStrings:
         self._subject.stream.seek(value.offset)
         raw = self._subject.stream.read(min(value.length, count))
         return raw.lstrip(b"'\"") if value.encoding is Encoding.ESCAPED else raw
+
+
+def _how(head: bytes) -> str | None:
+    """How a string that begins so is decoded: the name of a codec, _TEXT, or None."""
+    if (
+        codec := next((name for magic, name in _COMPRESSED if head.startswith(magic)), None)
+    ) is not None:
+        return codec
+    if _LETTERS.match(head) is not None:
+        return _TEXT
+    return _DEFLATE if is_deflated(head) else None
+
+
+def _unfolded(data: bytes, how: str) -> bytes:
+    if how != _DEFLATE:
+        return Expansion(io.BytesIO(data), CODECS[how], several=False).read(MAX_LENGTH)
+    try:
+        return zlib.decompressobj(-15).decompress(data, MAX_LENGTH)
+    except zlib.error:
+        return b""
