@@ -8,6 +8,8 @@ that a file that is broken for one tool and not for another hides nothing.
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Iterator
 
 from tidegate.scanners.interface import Report, Severity, Subject
 from tidegate.scanners.streams import shown
@@ -48,6 +50,10 @@ def report_project(text: str, subject: Subject, report: Report) -> None:
                 f"Line {number} points away from the package index: {shown(plain)}",
                 detail=shown(plain, 200),
             )
+    if name == "pyproject.toml":
+        from tidegate.scanners.requirements import report_imitations
+
+        report_imitations(_dependencies(text), subject, report)
     if _IN_TREE.search(text):
         report.found(
             "REQUIREMENTS-ELSEWHERE",
@@ -56,6 +62,31 @@ def report_project(text: str, subject: Subject, report: Report) -> None:
             severity=Severity.MEDIUM,
             detail="backend-path",
         )
+
+
+def _dependencies(text: str) -> Iterator[str]:
+    """Each requirement of a project, where the file can be parsed."""
+    try:
+        project = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return
+    optional = _at(project, "project", "optional-dependencies")
+    lists = [
+        _at(project, "project", "dependencies"),
+        _at(project, "build-system", "requires"),
+        *(optional.values() if isinstance(optional, dict) else ()),
+        _at(project, "tool", "poetry", "dependencies"),
+    ]
+    for entries in lists:
+        for entry in entries if isinstance(entries, list | dict) else ():
+            if isinstance(entry, str):
+                yield entry
+
+
+def _at(table: object, *keys: str) -> object:
+    for key in keys:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
 
 
 def _leads_away(match: re.Match[str], name: str) -> bool:

@@ -1,16 +1,18 @@
 """Requirements files: whether anything is installed from elsewhere than the package index.
 
 The lines are taken as pip takes them: continued lines joined, comments dropped, options also in
-their abbreviated forms. Which packages and versions they name is the dependency check's matter.
+their abbreviated forms. A name that is made to be taken for a popular package's is held; which
+versions they name is the dependency check's matter.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Severity, Subject
 from tidegate.scanners.project_files import NAMES, report_project
+from tidegate.scanners.squatting import imitated, named_package
 from tidegate.scanners.streams import shown
 from tidegate.scanners.text import read_text
 
@@ -25,6 +27,7 @@ _BUILDING = ("--config-settings", "--global-option", "--install-option", "--buil
 _INCLUDING = ("--requirement", "--constraint")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/|(?:^|[\s@])(?:file|git|hg|svn|bzr)[+:]")
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tar\.gz|tgz|tar\.bz2|tbz|tar\.xz|txz)(?:[\s;\[#]|$)", re.I)
+_FROM_ENVIRONMENT = re.compile(r"\$\{[A-Z0-9_]+\}")
 _LOCAL = re.compile(r"^(?:[./~\\]|[a-zA-Z]:[\\/])|^[^\s;=<>!~\[@]*[/\\]")
 
 
@@ -57,7 +60,9 @@ class RequirementsScanner(Scanner):
 
 def report_elsewhere(lines: list[str], subject: Subject, report: Report) -> None:
     """A finding for each line that points away from the package index."""
-    for number, line in _logical_lines(lines):
+    logical = list(_logical_lines(lines))
+    report_imitations((line for _, line in logical), subject, report)
+    for number, line in logical:
         if (why := elsewhere(line)) is not None:
             report.found(
                 "REQUIREMENTS-ELSEWHERE",
@@ -72,6 +77,21 @@ def report_elsewhere(lines: list[str], subject: Subject, report: Report) -> None
                 f"Line {number} hands options to the package's own build: {shown(line)}",
                 severity=Severity.MEDIUM,
                 detail=shown(line, 200),
+            )
+
+
+def report_imitations(lines: Iterable[str], subject: Subject, report: Report) -> None:
+    """A finding for each requirement whose name imitates a popular package's."""
+    for line in lines:
+        name = None if line.startswith("-") else named_package(line)
+        if name is not None and (meant := imitated(name)) is not None:
+            report.found(
+                "REQUIREMENTS-IMITATION",
+                subject,
+                f"The package {shown(name)} is not {meant}, and is named to be taken for it.",
+                # A number behind the name may as well mark a later edition of the same package.
+                severity=Severity.MEDIUM if re.fullmatch(r".+[-_.]?\d", name) else None,
+                detail=shown(name, 200),
             )
 
 
@@ -110,6 +130,8 @@ def elsewhere(line: str) -> str | None:
                 return "includes a file from elsewhere"
     if line.startswith("-"):
         return None
+    if _FROM_ENVIRONMENT.search(line):
+        return "takes what it installs from the environment"
     spec = re.split(r"\s+--", line.split(";", 1)[0], maxsplit=1)[0].strip()
     if _URL.search(line) or re.search(r"(?<![<>=!~])@", spec):
         return "installs from an address"

@@ -28,6 +28,10 @@ MAX_TEXT = 16 << 20
 
 _TAG_HINT = re.compile(rb"!\S{0,64}py|%TAG|yaml\.org,2002|!\S{0,64}%\d")
 _TARGET_HINT = re.compile(rb"\b(?:_target_|class_path|auto_map|class_name)\b\W{0,3}:")
+_RECIPE = re.compile(
+    r"(?:.+\.)?(?:dockerfile|containerfile|makefile|gnumakefile|procfile|jenkinsfile|snakefile"
+    r"|justfile|vagrantfile)(?:\..+)?|tox\.ini|.+\.(?:mk|service|timer|desktop|smk)"
+)
 _OVERLAP = 96
 _PIECE_OVERLAP = 4096
 # White space, and the bytes of the marks that a text may begin with.
@@ -108,8 +112,19 @@ def _read_on(look: _Look, subject: Subject, report: Report, dispatcher: Dispatch
         report_yaml(subject, report, dispatcher)
     if look.template or look.encoded:
         _scan_pieces(subject, report, dispatcher)
+    if _RECIPE.fullmatch(subject.name.lower()):
+        _judge_recipe(subject, report)
     if look.settings and (text := read_text(subject, report)) is not None:
         report_settings(text, subject, report)
+
+
+def _judge_recipe(subject: Subject, report: Report) -> None:
+    """Look at each line of a file whose lines a program runs as commands."""
+    from tidegate.scanners.hub_config import judge_text
+
+    text = read_text(subject, report)
+    for line in (text or "").splitlines():
+        judge_text(line, (), subject, report)
 
 
 def _scan_pieces(subject: Subject, report: Report, dispatcher: Dispatcher) -> None:

@@ -28,6 +28,12 @@ _PROJECT_FILES = frozenset(
     {"pyproject.toml", "setup.cfg", "pipfile", "pipfile.lock", "poetry.lock", "uv.lock",
      "pdm.lock", "uv.toml", "pip.conf", "pip.ini", "pylock.toml", "poetry.toml"}
 )  # fmt: skip
+# Files that a shell runs by itself when it starts or enters their folder.
+_RUN_BY_SHELLS = frozenset(
+    {".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile",
+     ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".kshrc", ".cshrc", ".envrc", ".xinitrc",
+     ".xprofile", "crontab"}
+)  # fmt: skip
 _TEXT = b"\t\n\f\r" + bytes(range(0x20, 0x7F))
 # 8-bit texts (Latin-1 and its kin) have no characters between 0x7f and 0x9f.
 _TEXT_8BIT = _TEXT + bytes(range(0xA0, 0x100))
@@ -79,7 +85,7 @@ def text_dialects(head: bytes, base: str) -> Iterator[Format]:
     start = narrow.lstrip(codecs.BOM_UTF8).lstrip()
     if _PYTHON_SCRIPT.match(start):
         yield Format.PYTHON
-    elif start.startswith(b"#!"):
+    elif start.startswith(b"#!") or lower in _RUN_BY_SHELLS:
         yield Format.SCRIPT
     if UUENCODED.match(start):
         yield Format.ENCODED_TEXT

@@ -6,7 +6,8 @@ import re
 
 from tidegate.scanners.callables import Standing, judge
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
-from tidegate.scanners.requirements import elsewhere, report_elsewhere
+from tidegate.scanners.requirements import elsewhere, report_elsewhere, report_imitations
+from tidegate.scanners.squatting import known_channels
 from tidegate.scanners.streams import shown
 from tidegate.scanners.text import read_text
 from tidegate.scanners.yaml_text.listen import YamlTeller
@@ -18,6 +19,12 @@ _NAMING_TAG = re.compile(r"!\w+:([\w.]+)\.(\w+)$")
 _RAW_TAG = re.compile(r"(?:!!python|tag:yaml\.org,2002:python|!<[^>]*python)/")
 _ENVIRONMENTS = re.compile(r"(?:conda|conda_env|environment|python_env|env)\.ya?ml", re.IGNORECASE)
 _CHANNEL_FROM_ELSEWHERE = re.compile(r"://|^[./~\\]|^[a-zA-Z]:[\\/]")
+
+_KNOWN_CHANNEL_ADDRESS = re.compile(r"https://repo\.anaconda\.com/pkgs/(?:main|r|msys2)/?")
+_DECIDING_VARIABLE = re.compile(
+    r"LD_\w+|DYLD_\w+|PYTHON(?:PATH|STARTUP|HOME|USERBASE|BREAKPOINT|INSPECT|WARNINGS)"
+    r"|PATH|BASH_ENV|ENV|PERL5LIB|PERL5OPT|NODE_OPTIONS|PIP_\w+|UV_\w+|GIT_\w+|JAVA_TOOL_OPTIONS"
+)
 
 
 class YamlScanner(Scanner):
@@ -113,6 +120,22 @@ def _scan_environment(text: str, subject: Subject, report: Report) -> None:
         entries = root.get(key)
         for entry in entries.items if isinstance(entries, Sequence) else ():
             _check_entry(key, entry, subject, report)
+    variables = root.get("variables")
+    for name in variables.items if isinstance(variables, Mapping) else ():
+        if _DECIDING_VARIABLE.fullmatch(name):
+            report.found(
+                "REQUIREMENTS-ELSEWHERE",
+                subject,
+                f"The environment sets {shown(name)}, which decides what code programs load.",
+                detail=shown(name, 200),
+            )
+
+
+def _is_strange_channel(channel: str) -> bool:
+    """Whether a channel is an address, or one that anybody could have opened."""
+    if _CHANNEL_FROM_ELSEWHERE.search(channel):
+        return not _KNOWN_CHANNEL_ADDRESS.fullmatch(channel)
+    return channel.strip().lower().split("/label/")[0] not in known_channels()
 
 
 def _check_entry(key: str, entry: Node, subject: Subject, report: Report) -> None:
@@ -125,10 +148,16 @@ def _check_entry(key: str, entry: Node, subject: Subject, report: Report) -> Non
             ]
             report_elsewhere(lines, subject, report)
     elif isinstance(entry, Scalar):
+        channel, both, package = entry.text.rpartition("::")
         if key == "channels":
-            away = _CHANNEL_FROM_ELSEWHERE.search(entry.text) is not None
+            away = _is_strange_channel(entry.text)
         else:
-            away = elsewhere(entry.text.split("::", 1)[-1]) is not None or "://" in entry.text
+            away = (
+                elsewhere(package) is not None
+                or "://" in entry.text
+                or bool(both and _is_strange_channel(channel))
+            )
+            report_imitations([package], subject, report)
         if away:
             report.found(
                 "REQUIREMENTS-ELSEWHERE",
