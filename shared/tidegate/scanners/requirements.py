@@ -90,7 +90,7 @@ def report_imitations(lines: Iterable[str], subject: Subject, report: Report) ->
                 subject,
                 f"The package {shown(name)} is not {meant}, and is named to be taken for it.",
                 # A number behind the name may as well mark a later edition of the same package.
-                severity=Severity.MEDIUM if re.fullmatch(r".+[-_.]?\d", name) else None,
+                severity=Severity.MEDIUM if name.lower().rstrip("-_.0123456789") == meant else None,
                 detail=shown(name, 200),
             )
 
