@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tidegate.artifact import Manifest, read_manifest
     from tidegate.gate import Gate
     from tidegate.policy import Action, Decision, Policy
+    from tidegate.recorder import step
     from tidegate.scanners import Evidence, scan
 
 _HOME = {
@@ -35,6 +36,7 @@ _HOME = {
     "Policy": "tidegate.policy",
     "read_manifest": "tidegate.artifact",
     "scan": "tidegate.scanners",
+    "step": "tidegate.recorder",
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "__version__",
     "read_manifest",
     "scan",
+    "step",
 ]
 
 

@@ -18,6 +18,7 @@ _COMMANDS = {
     "policy": "policy",
     "rules": "rules",
     "sbom": "sbom",
+    "attest": "attest",
     "ledger": "ledger",
     "db": "db",
 }

@@ -1,0 +1,166 @@
+"""What a step names, and the bytes that it stands for.
+
+An input is a file or folder, which is hashed; or a digest, a model version (`models:/fraud/3`) or
+anything else that the ledger knows, whose digest is looked up there; or a URI whose digest the
+caller gives. Always holds: what exists as a file is that file, whatever it is called; a material
+with a manifest was read here, one without is on somebody's word and is named among the claims.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tidegate.artifact import HashMemory, LocalSource, Manifest, read_manifest
+from tidegate.artifact.manifest import FileEntry
+from tidegate.attestation.step import Material, material
+from tidegate.errors import ArtifactError, UsageError
+from tidegate.provenance import CodeVersion, Environment, Redactor
+
+Named = str | os.PathLike[str]
+"""How a caller names an input or output."""
+
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_VERSION = re.compile(r"models:/{1,3}(?P<name>[^/@]+)/(?P<version>[0-9]+)")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+INSTALLED = "distributions.txt"
+"""The name of an environment's list of what is installed, as an artifact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A material that was read from a path, which is looked at again at the step's end."""
+
+    path: Path
+    material: Material
+
+
+class Materials:
+    """Turns names into materials; one for each step, so that unchanged files are hashed once."""
+
+    def __init__(self, redactor: Redactor, look_up: Callable[[str], str]) -> None:
+        """`look_up` gives the digest that the ledger has under a reference."""
+        self._redactor = redactor
+        self._look_up = look_up
+        self._hashes = HashMemory()
+
+    def of_input(self, named: Named, role: str, *, digest: str | None = None) -> Watched | Material:
+        """What an input stands for: read from its path, or taken from the ledger or the caller.
+
+        Raises:
+            ArtifactError: it can't be read.
+            RecordNotFoundError: it is not on record.
+            UsageError: it is of no form that is known here.
+        """
+        path = _path_of(named)
+        if digest is not None:
+            return self._claimed(os.fspath(named), role, digest)
+        if path is not None:
+            return self.read(path, role)
+        text = os.fspath(named)
+        if _DIGEST.fullmatch(text) or text.startswith("models:"):
+            return self._on_record(text, role)
+        if _SCHEME.match(text):
+            raise UsageError(
+                f"the input {self._redactor.url(text)!r} can't be read from here",
+                remedy="name a local copy, or say which bytes it is: "
+                's.input("s3://…", digest="sha256:…")',
+            )
+        # It says best itself that there is nothing.
+        return self.read(Path(text), role)
+
+    def read(self, path: Path, role: str) -> Watched:
+        """Hash a file or folder. A link is followed: what is read lies at its end."""
+        place = _place(path)
+        manifest = read_manifest(LocalSource(place), memory=self._hashes)
+        named = absolute(path)
+        name = self._redactor.text("a name", named.name or "root")
+        uri = self._redactor.text("a path", place.as_uri())
+        return Watched(named, material(name, role, manifest, uri=uri))
+
+    def again(self, watched: Watched) -> Material | str | None:
+        """What lies at the path now if it is something else, or why that can't be told."""
+        try:
+            manifest = read_manifest(LocalSource(_place(watched.path)), memory=self._hashes)
+        except ArtifactError as error:
+            return error.message
+        if manifest.digest == watched.material.digest:
+            return None
+        return replace(watched.material, digest=manifest.digest, manifest=manifest)
+
+    def _claimed(self, text: str, role: str, digest: str) -> Material:
+        found = _DIGEST.fullmatch(digest)
+        if found is None:
+            raise UsageError(
+                f"{digest!r} is not a digest", remedy="give sha256: and 64 hex digits in lower case"
+            )
+        shown = self._redactor.url(text)
+        name = shown.partition("?")[0].rstrip("/").rpartition("/")[2] or shown
+        return Material(name, role, f"sha256:{found[1]}", shown)
+
+    def _on_record(self, text: str, role: str) -> Material:
+        reference = text
+        if text.startswith("models:"):
+            version = _VERSION.fullmatch(text)
+            if version is None:
+                raise UsageError(
+                    f"{text!r} does not name one version of a model",
+                    remedy="give models:/NAME/VERSION; an alias or a stage may mean another "
+                    "version tomorrow",
+                )
+            reference = f"{version['name']}/{version['version']}"
+        digest = self._look_up(reference)
+        return Material(reference, role, digest, text if text.startswith("models:") else None)
+
+
+def of_surroundings(
+    code: CodeVersion, environment: Environment, script: Watched | None
+) -> tuple[Material, ...]:
+    """The code and the environment as inputs: what can be asked for by its digest."""
+    found: list[Material] = []
+    if code.git is not None and code.git.commit is not None:
+        uri = None if code.git.remote is None else _source_uri(code.git.remote)
+        found.append(Material("source", "code", f"gitCommit:{code.git.commit}", uri))
+    if script is not None:
+        found.append(script.material)
+    if environment.digest is not None:
+        data = environment.listing.encode()
+        entry = FileEntry(INSTALLED, len(data), environment.digest.removeprefix("sha256:"))
+        found.append(material(INSTALLED, "environment", Manifest("file", (entry,))))
+    return tuple(found)
+
+
+def _source_uri(remote: str) -> str:
+    """The remote as SPDX and SLSA have it; what is no URL stays as it is."""
+    return f"git+{remote}" if _SCHEME.match(remote) and not remote.startswith("git") else remote
+
+
+def absolute(path: Named) -> Path:
+    """The path from the root on; no link is resolved."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - it would not take ".." away
+
+
+def several(given: Iterable[Named], what: str) -> tuple[Named, ...]:
+    """The things that are named; UsageError for one name where a list of them belongs."""
+    if isinstance(given, str | os.PathLike):
+        raise UsageError(f"{what} is a list", remedy=f"write {what}=[{os.fspath(given)!r}]")
+    return tuple(given)
+
+
+def _place(path: Path) -> Path:
+    """Where a path leads now. Only the path itself may be a link; links within are refused."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else absolute(path)
+
+
+def _path_of(named: Named) -> Path | None:
+    """The path, where it is one or something lies there."""
+    if not isinstance(named, str):
+        return Path(named)
+    try:
+        path = Path(named)
+        return path if named and (path.exists() or path.is_symlink()) else None
+    except (OSError, ValueError):
+        return None
