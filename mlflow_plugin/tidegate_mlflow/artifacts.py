@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from mlflow.exceptions import MlflowException
 
 from tidegate.errors import ArtifactMissingError, ArtifactUnreadableError
-from tidegate_mlflow import host
+from tidegate_mlflow import host, on_load
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ def on_disk(uri: str) -> Iterator[OnDisk]:
         ArtifactUnreadableError: the location can't be reached, or leads out of its store.
     """
     try:
-        repository, path = host.artifact_place(uri)
+        with on_load.not_for_the_gate_itself():
+            repository, path = host.artifact_place(uri)
         _refuse_climbing(path, uri)
         local = repository.get_local_path(path)
     except FileNotFoundError as error:

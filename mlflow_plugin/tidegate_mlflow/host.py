@@ -18,7 +18,7 @@ from mlflow.prompt.constants import (
 from mlflow.server.constants import READ_REPLICA_BACKEND_STORE_URI_ENV_VAR
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlModelVersionTag
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from mlflow.store.model_registry.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
 
@@ -30,6 +30,7 @@ __all__ = [
     "PROMPT_TAG",
     "SqlAlchemyStore",
     "SqlModelVersion",
+    "SqlModelVersionTag",
     "WorkspaceAwareSqlAlchemyStore",
     "acting_user",
     "artifact_place",

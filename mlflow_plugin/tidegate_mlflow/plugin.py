@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tidegate_mlflow.client_host import ArtifactRepository
     from tidegate_mlflow.store import GatedStore, GatedWorkspaceStore
 
 
@@ -23,3 +24,21 @@ def make_store(store_uri: str, tracking_uri: str | None = None) -> GatedStore | 
 
     del tracking_uri
     return store.open_store(store_uri.removeprefix("tidegate+"))
+
+
+def models_repository(
+    artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None
+) -> ArtifactRepository:
+    """What stands behind `models:/…` in this process: MLflow's repository, verifying on load."""
+    from tidegate_mlflow import on_load
+
+    return on_load.models_repository(artifact_uri, tracking_uri, registry_uri)
+
+
+def runs_repository(
+    artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None
+) -> ArtifactRepository:
+    """What stands behind `runs:/…` in this process: MLflow's repository, verifying on load."""
+    from tidegate_mlflow import on_load
+
+    return on_load.runs_repository(artifact_uri, tracking_uri, registry_uri)

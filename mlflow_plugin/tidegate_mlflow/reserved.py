@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from tidegate_mlflow import answers, host
-
-RESERVED_PREFIX = "tidegate."
+from tidegate_mlflow.names import RESERVED_PREFIX
 
 T = TypeVar("T")
 

@@ -34,7 +34,7 @@ from tidegate.policy import Action, Decision, Mode
 from tidegate.policy.explain import printable
 from tidegate.scanners.evidence import Evidence
 from tidegate.settings import read_settings
-from tidegate_mlflow import answers, artifacts, bom, host, reserved
+from tidegate_mlflow import answers, artifacts, bom, host, marks, reserved
 from tidegate_mlflow.answers import gated
 from tidegate_mlflow.versions import FAILED, PENDING, READY, VersionRow, gate_inserts, inserting
 
@@ -196,6 +196,7 @@ class _GatedMethods(_Store):
                     now=decision.decided_at,
                     connection=connection,
                 )
+            marks.put_digest(stored, manifest.digest)
             stored.status = READY if decision.allowed else FAILED
             stored.status_message = decision.summary(_MESSAGE_LIMIT)
             if decision.outcome == "allow":
@@ -220,6 +221,7 @@ class _GatedMethods(_Store):
             message = printable(f"Tidegate: held, because {error.message}")
             if error.remedy:
                 message += f". To mend it: {printable(error.remedy)}"
+            marks.put_digest(stored, None)
             stored.status = FAILED
             stored.status_message = message[:_MESSAGE_LIMIT]
 
@@ -300,6 +302,7 @@ class _GatedMethods(_Store):
             )
         decision = self._standing(row, action)
         self._show(row, decision)
+        self._mark(row, decision)
         if not decision.allowed:
             _log.warning("Tidegate refused to %s %s.", action.value, printable(row.subject))
             raise answers.refusal(decision)
@@ -361,6 +364,15 @@ class _GatedMethods(_Store):
             stored.status = status
             allowed = decision.outcome == "allow"
             stored.status_message = None if allowed else decision.summary(_MESSAGE_LIMIT)
+
+    def _mark(self, row: VersionRow, decision: Decision) -> None:
+        """Tell clients the digest of a version that was registered before they were told."""
+        if not decision.allowed or row.marked == decision.digest:
+            return
+        with self.ManagedSessionMaker(read_only=False) as session:
+            stored = self._get_sql_model_version(session, row.name, row.version)
+            if stored.creation_time == row.created_ms:
+                marks.put_digest(stored, decision.digest)
 
     def _row(self, name: str, version: Any) -> VersionRow:
         with self.ManagedSessionMaker() as session:

@@ -11,12 +11,13 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy
 from sqlalchemy import event
 
 from tidegate_mlflow import host
+from tidegate_mlflow.names import DIGEST_TAG
 
 PENDING, READY, FAILED = "PENDING_REGISTRATION", "READY", "FAILED_REGISTRATION"
 
@@ -59,6 +60,8 @@ class VersionRow:
     location: str
     status: str
     run_id: str | None
+    marked: str | None = field(default=None, compare=False)
+    """The digest that clients are told, which is no ground of ours."""
 
     @classmethod
     def of(cls, row: host.SqlModelVersion) -> VersionRow:
@@ -73,6 +76,7 @@ class VersionRow:
             location=str(row.storage_location or source),
             status=str(row.status),
             run_id=row.run_id or None,
+            marked=next((t.value for t in row.model_version_tags if t.key == DIGEST_TAG), None),
         )
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
 
     scan_memory_mb: int = Field(default=1024, ge=256)
     """Address space of one scanner process."""
+
+    verify_on_load: Literal["on", "require", "off"] = "on"
+    """Whether MLflow clients check what they download before it is loaded."""
 
     def limits(self) -> Limits:
         """The limits of a scan."""

@@ -106,11 +106,21 @@ class Registry:
         return Gate(profile("standard"), Ledger.open(self.server.database))
 
 
+@pytest.fixture(scope="session")
+def registry_of() -> Callable[[Server], Registry]:
+    """Makes a server the one that this process's MLflow talks to."""
+
+    def use(server: Server) -> Registry:
+        mlflow.set_tracking_uri(server.address)
+        mlflow.set_registry_uri(server.address)
+        return Registry(server, MlflowClient(server.address, server.address))
+
+    return use
+
+
 @pytest.fixture
-def registry(server: Server) -> Registry:
-    mlflow.set_tracking_uri(server.address)
-    mlflow.set_registry_uri(server.address)
-    return Registry(server, MlflowClient(server.address, server.address))
+def registry(server: Server, registry_of: Callable[[Server], Registry]) -> Registry:
+    return registry_of(server)
 
 
 @pytest.fixture(scope="session")

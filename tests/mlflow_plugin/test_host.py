@@ -46,6 +46,32 @@ def test_the_stores_methods_are_where_we_override_them(name: str) -> None:
     assert issubclass(host.WorkspaceAwareSqlAlchemyStore, host.SqlAlchemyStore)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("ModelsArtifactRepository", "_get_model_uri_infos"),
+        ("ModelsArtifactRepository", "_add_registered_model_meta_file"),
+        ("ModelsArtifactRepository", "download_artifacts"),
+        ("RunsArtifactRepository", "_get_logged_model_artifact_repo"),
+        ("RunsArtifactRepository", "download_artifacts"),
+    ],
+)
+def test_the_repositories_methods_are_where_we_override_them(kind: str, name: str) -> None:
+    from tidegate_mlflow import client_host
+
+    assert callable(getattr(getattr(client_host, kind), name))
+
+
+def test_every_loader_gets_its_repository_from_the_one_table() -> None:
+    from mlflow.store.artifact import artifact_repository_registry
+
+    from tidegate_mlflow import client_host
+
+    table = client_host.repositories()
+    assert table is artifact_repository_registry.get_registered_artifact_repositories()
+    assert {"models", "runs", "s3", "mlflow-artifacts", "file", ""} <= table.keys()
+
+
 def test_prompts_are_still_told_by_their_placeholders() -> None:
     from tidegate_mlflow import host
 

@@ -10,6 +10,9 @@ import mlflow
 import pytest
 import sqlalchemy
 
+from tidegate.artifact import read_manifest
+from tidegate_mlflow.names import DIGEST_TAG
+
 FAILED = "FAILED_REGISTRATION"
 
 
@@ -101,10 +104,10 @@ def test_our_tags_can_be_neither_set_nor_deleted(
 def test_our_tags_are_dropped_from_what_is_created_and_others_are_kept(
     registry: Any, models: dict[str, Path]
 ) -> None:
-    given = {"tidegate.verdict": "pass", "team": "fraud"}
+    given = {"tidegate.verdict": "pass", "team": "fraud", DIGEST_TAG: f"sha256:{'0' * 64}"}
     version = registry.register(models["hostile"], tags=given)
     assert version.status == FAILED
-    assert version.tags == {"team": "fraud"}
+    assert version.tags == {"team": "fraud", DIGEST_TAG: read_manifest(models["hostile"]).digest}
     made = registry.client.create_registered_model(f"{version.name}-2", tags=given)
     assert made.tags == {"team": "fraud"}
 
@@ -113,9 +116,11 @@ def test_other_tags_work_as_ever(registry: Any, models: dict[str, Path]) -> None
     version = registry.register(models["clean"])
     registry.client.set_model_version_tag(version.name, "1", "owner", "ada")
     registry.client.set_registered_model_tag(version.name, "team", "fraud")
-    assert registry.client.get_model_version(version.name, "1").tags == {"owner": "ada"}
+    ours = {DIGEST_TAG: read_manifest(models["clean"]).digest}
+    tags = registry.client.get_model_version(version.name, "1").tags
+    assert tags == {"owner": "ada"} | ours
     registry.client.delete_model_version_tag(version.name, "1", "owner")
-    assert registry.client.get_model_version(version.name, "1").tags == {}
+    assert registry.client.get_model_version(version.name, "1").tags == ours
 
 
 def test_a_model_can_not_be_dressed_up_as_a_prompt(registry: Any, models: dict[str, Path]) -> None:
