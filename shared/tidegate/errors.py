@@ -77,3 +77,7 @@ class LedgerUnavailableError(OperatorError):
 
 class RecordNotFoundError(UsageError):
     """The ledger holds no record under the id, digest or name that was asked for."""
+
+
+class AccessRefusedError(UsageError):
+    """The token is missing, does not count, or does not reach as far as what was asked for."""

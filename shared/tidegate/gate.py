@@ -41,7 +41,7 @@ from tidegate.scanners.evidence import Evidence, finding_fingerprint, unread_fin
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from tidegate.ledger import Held, Ledger, Registration
+    from tidegate.ledger import Held, Ledger, Registration, RemoteLedger
 
 _SCAN_MEANWHILE_FROM = 32 << 20
 
@@ -79,7 +79,7 @@ class Gate:
         cls,
         *,
         policy: str | Path | Policy | None = None,
-        ledger: str | Ledger | None = None,
+        ledger: str | Ledger | RemoteLedger | None = None,
         keep_spare: bool = False,
         make_ledger: bool = True,
     ) -> Gate:
@@ -87,7 +87,9 @@ class Gate:
 
         Args:
             policy: a policy, its file, or a built-in profile's name.
-            ledger: a ledger or its SQLAlchemy URL.
+            ledger: a ledger, its SQLAlchemy URL, or the address of a console that keeps one; in
+                that case the console decides, by its own policy, and this is its counter
+                (`tidegate.remote_gate`).
             keep_spare: keep a scanner process ready between scans, for a server.
             make_ledger: make a ledger that is not there, and its tables. Who only reads or
                 reviews says False, so that a mistyped URL is an error and not an empty ledger.
@@ -97,13 +99,25 @@ class Gate:
             LedgerUnavailableError: the ledger can't be reached.
         """
         from tidegate.ledger import Ledger as LedgerClass
+        from tidegate.ledger import RemoteLedger, is_remote
         from tidegate.settings import read_settings
 
         settings = read_settings()
-        chosen = resolve_policy(policy if policy is not None else settings.policy)
+        wanted = policy if policy is not None else settings.policy
+        if ledger is None:
+            ledger = settings.ledger_url()
+        if isinstance(ledger, str) and is_remote(ledger):
+            ledger = RemoteLedger.open(ledger)
+        if isinstance(ledger, RemoteLedger):
+            from tidegate.remote_gate import RemoteGate
+
+            chosen = None if wanted is None else resolve_policy(wanted)
+            engine = ScanEngine(settings.limits(), keep_spare=keep_spare)
+            return RemoteGate(ledger, expected_policy=chosen, engine=engine)
+        chosen = resolve_policy(wanted)
         engine = ScanEngine(settings.limits(), keep_spare=keep_spare)
         if not isinstance(ledger, LedgerClass):
-            ledger = LedgerClass.open(ledger or settings.ledger_url(), migrate=make_ledger)
+            ledger = LedgerClass.open(ledger, migrate=make_ledger)
         return cls(chosen, ledger, engine=engine)
 
     def __enter__(self) -> Gate:
@@ -237,6 +251,24 @@ class Gate:
         subject = subject or self._subject_of(digest)
         return self._stand(digest, None, action, subject, None)
 
+    def stand(
+        self,
+        digest: str,
+        action: Action,
+        *,
+        manifest: Manifest | None = None,
+        subject: str = "",
+        actor: str | None = None,
+        expected: str | None = None,
+        keep: bool = True,
+    ) -> Decision:
+        """`standing` for a digest that somebody else computed of bytes that he has.
+
+        Without `keep` nothing is written: for whoever may ask and not record.
+        """
+        subject = subject or self._subject_of(digest)
+        return self._stand(digest, manifest, action, subject, actor, expected, keep=keep)
+
     def held(self, *, limit: int = 100) -> tuple[Held, ...]:
         """What waits for a review or is denied, newest first."""
         return self.ledger.held(limit=limit)
@@ -349,6 +381,14 @@ class Gate:
         )
         return self._stand_everywhere(digest, reference, actor)
 
+    def stand_everywhere(self, reference: str, *, actor: str) -> Decision:
+        """Decide anew under every name of what a reference stands for; the decision of its name.
+
+        Raises:
+            RecordNotFoundError: nothing is on record under the reference.
+        """
+        return self._stand_everywhere(self.ledger.resolve(reference), reference, actor)
+
     def _stand_everywhere(self, digest: str, reference: str, actor: str) -> Decision:
         """Decide anew under every name of the digest; the decision of the name that was asked for.
 
@@ -389,13 +429,15 @@ class Gate:
         subject: str,
         actor: str | None,
         expected: str | None = None,
+        *,
+        keep: bool = True,
     ) -> Decision:
         evidence = self.ledger.latest_evidence(digest)
         decision = self._decide(action, digest, evidence, subject, actor, expected)
         last = self.ledger.latest_decision(digest, action=action, subject=subject)
         if last is not None and _same_grounds(last, decision):
             return last
-        if evidence is None and last is None:
+        if not keep or (evidence is None and last is None):
             return decision
         if manifest is None:
             try:

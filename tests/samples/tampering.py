@@ -12,12 +12,13 @@ from sqlalchemy import Connection, Table, and_
 
 from tidegate.attestation.merkle import leaf_hash, node_hash
 from tidegate.attestation.own_key import trusted_keys
-from tidegate.ledger import Ledger, append_only, connect
+from tidegate.ledger import Ledger, append_only, connect, tokens
 from tidegate.ledger.audit import Report, audit
+from tidegate.ledger.requests import Request, under
 from tidegate.ledger.schema import KEYS, artifact, content, log_node, metadata, statement
 from tidegate.policy import ReviewVerdict
 
-STATEMENTS = 16
+STATEMENTS = 22
 """How many statements `fill` makes."""
 
 
@@ -71,7 +72,18 @@ def _fill(ledger: Ledger, connection: Connection) -> None:
             connection=connection,
         )
     for number, name in enumerate(("one.pkl", "two.pkl"), 1):
-        ledger.record_step(a_step(number), connection=connection)
+        token, _ = tokens.add(
+            ledger,
+            holder=f"worker-{number}",
+            scopes=[tokens.Scope.READ],
+            expires_at=NOW.replace(year=2027),
+            actor=f"ada {number}",
+            now=NOW,
+            connection=connection,
+        )
+        tokens.revoke(ledger, token.id, actor=f"ada {number}", now=NOW, connection=connection)
+        with under(Request(f"key {number}", "step", "0" * 64, f"worker-{number}", token.id)):
+            ledger.record_step(a_step(number), connection=connection)
         ledger.add_signature(
             digest=a_manifest(name).digest,
             bundle=a_signature(a_manifest(name)),

@@ -20,6 +20,7 @@ _COMMANDS = {
     "sbom": "sbom",
     "attest": "attest",
     "ledger": "ledger",
+    "console": "console",
     "db": "db",
 }
 

@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from tidegate.gate import Gate
+    from tidegate.ledger import Ledger, RemoteLedger
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 Option = Callable[[_Decorated], _Decorated]
@@ -21,8 +22,9 @@ def ledger_option(function: _Decorated) -> _Decorated:
     return click.option(
         "--ledger",
         metavar="URL",
-        help="The ledger's SQLAlchemy URL. By default $TIDEGATE_LEDGER, or else a file of your "
-        "own. A password is better put into the variable, where no process list shows it.",
+        help="The ledger's SQLAlchemy URL, or a console's https:// address. By default "
+        "$TIDEGATE_LEDGER, or else a file of your own. A password is better put into "
+        "the variable, where no process list shows it.",
     )(function)
 
 
@@ -70,6 +72,15 @@ def format_option(*formats: str) -> Option[Any]:
 def ledger_url(given: str | None) -> str | None:
     """The ledger's URL without the prefix that the same URL has in MLflow's settings."""
     return given.removeprefix("tidegate+") if given is not None else None
+
+
+def open_ledger(given: str | None, *, make: bool = False) -> Ledger | RemoteLedger:
+    """The ledger of `--ledger` or the environment: in a database, or behind a console's address."""
+    from tidegate.ledger import Ledger, RemoteLedger, is_remote
+    from tidegate.settings import read_settings
+
+    url = ledger_url(given) or read_settings().ledger_url()
+    return RemoteLedger.open(url) if is_remote(url) else Ledger.open(url, migrate=make)
 
 
 def open_gate(ledger: str | None, policy: str | None = None, *, make_ledger: bool = False) -> Gate:

@@ -12,6 +12,7 @@ from tidegate.cli.options import format_option, ledger_option, open_gate, policy
 from tidegate.cli.output import emit
 
 if TYPE_CHECKING:
+    from tidegate.gate import Gate
     from tidegate.policy.model import Decision
 
 _REF = "REF is a decision's number, a digest or its beginning, or a name such as fraud/3."
@@ -84,7 +85,7 @@ def approve(
 ) -> int:
     """Approve an artifact as its evidence shows it."""
     with open_gate(ledger, policy) as gate:
-        return _told(gate.approve(reference, actor=_actor(actor), reason=reason))
+        return _told(gate.approve(reference, actor=_actor(gate, actor), reason=reason))
 
 
 @command.command("reject", help=f"Refuse these bytes, whatever any scan says of them.\n\n{_REF}")
@@ -97,7 +98,7 @@ def reject(
 ) -> None:
     """Reject an artifact."""
     with open_gate(ledger, policy) as gate:
-        _told(gate.reject(reference, actor=_actor(actor), reason=reason))
+        _told(gate.reject(reference, actor=_actor(gate, actor), reason=reason))
 
 
 @command.command(
@@ -136,7 +137,7 @@ def waive(
         decision = gate.waive(
             reference,
             rule=rule,
-            actor=_actor(actor),
+            actor=_actor(gate, actor),
             reason=reason,
             days=days,
             until=until.replace(tzinfo=UTC) if until is not None else None,
@@ -144,9 +145,19 @@ def waive(
         return _told(decision)
 
 
-def _actor(given: str | None) -> str:
+def _actor(gate: Gate, given: str | None) -> str:
+    from tidegate.errors import UsageError
+    from tidegate.remote_gate import RemoteGate
     from tidegate.settings import read_settings
 
+    if isinstance(gate, RemoteGate):
+        holder = gate.remote.account().holder
+        if given not in {None, holder}:
+            raise UsageError(
+                f"over HTTP it is the token's holder who decides, which is {holder}",
+                remedy="leave --actor away, or use a token of that person's",
+            )
+        return holder
     return given or read_settings().acting_user()
 
 

@@ -20,7 +20,19 @@ Always holds:
 Importing this package loads SQLAlchemy; Alembic is loaded only where a schema is made.
 """
 
+from tidegate.ledger.address import is_remote
+from tidegate.ledger.interface import LedgerReader, StepRecorder
 from tidegate.ledger.ledger import Ledger
 from tidegate.ledger.records import Held, RecordedSignature, Registration
+from tidegate.ledger.remote import RemoteLedger
 
-__all__ = ["Held", "Ledger", "RecordedSignature", "Registration"]
+__all__ = [
+    "Held",
+    "Ledger",
+    "LedgerReader",
+    "RecordedSignature",
+    "Registration",
+    "RemoteLedger",
+    "StepRecorder",
+    "is_remote",
+]

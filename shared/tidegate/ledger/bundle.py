@@ -60,19 +60,40 @@ class Comparison:
 
 def checkpoint(ledger: Reader, key: SigningKey, after: str | None) -> str:
     """The log as it stands, as a signed note; see `Ledger.checkpoint`."""
+    return checkpoint_with_proof(ledger, key, after)[0]
+
+
+def checkpoint_with_proof(
+    ledger: Reader, key: SigningKey, after: str | None
+) -> tuple[str, tuple[bytes, ...]]:
+    """The same, and what shows that the log continues `after`; without one, no proof."""
     with ledger.reading() as connection:
         end = log.head(connection)
         if not end.size:
             raise UsageError("the ledger has no statement yet that a checkpoint could speak for")
         origin = ledger.origin() or ""
         root = log.root(connection, end.size)
+        proof: tuple[bytes, ...] = ()
         if after is not None:
             before = opened(after, trusted_keys(key))
             _require_continued(before, origin, end.size)
             proof = log.consistency_proof(connection, before.size, end.size)
             if not verify_consistency(before.size, end.size, proof, before.root, root):
                 raise _not_continued("its statements are others")
-    return write_checkpoint(Checkpoint(origin, end.size, root), key)
+    return write_checkpoint(Checkpoint(origin, end.size, root), key), proof
+
+
+def require_continuation(before: str, after: str, proof: tuple[bytes, ...]) -> None:
+    """Hold one note against an earlier one of the same log, by the log's proof.
+
+    Raises:
+        TamperedError: it is not its continuation, or not signed by a key that counts.
+    """
+    keys = trusted_keys()
+    old, new = opened(before, keys), opened(after, keys)
+    _require_continued(old, new.origin, new.size)
+    if not verify_consistency(old.size, new.size, proof, old.root, new.root):
+        raise _not_continued("its statements are others")
 
 
 def _require_continued(before: Checkpoint, origin: str, size: int) -> None:

@@ -10,7 +10,7 @@ same transaction; a ledger that is only read needs no key.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
@@ -20,7 +20,17 @@ from sqlalchemy import Connection, Engine
 
 from tidegate.artifact.manifest import Manifest
 from tidegate.errors import UsageError
-from tidegate.ledger import connect, log, records, said, schema, steps, upgrade, writes
+from tidegate.ledger import (
+    connect,
+    log,
+    records,
+    requests,
+    said,
+    schema,
+    steps,
+    upgrade,
+    writes,
+)
 from tidegate.ledger.reader import Reader
 from tidegate.ledger.records import (
     RecordedSignature,
@@ -117,13 +127,14 @@ class Ledger(Reader):
         upgrade.require_current(self._engine, writable=migrate)
         if migrate:
             # Better found out now than at the first record.
-            self._signing_key()
+            self.signing_key()
 
     def upgrade(self) -> None:
         """Bring the schema to this version's; several processes may do so at once."""
-        upgrade.upgrade(self._engine, own_file=self._owned, key=self._signing_key)
+        upgrade.upgrade(self._engine, own_file=self._owned, key=self.signing_key)
 
-    def _signing_key(self) -> SigningKey:
+    def signing_key(self) -> SigningKey:
+        """What statements are signed with."""
         if self._key is None:
             from tidegate.attestation.own_key import signing_key
 
@@ -378,7 +389,7 @@ class Ledger(Reader):
         """
         from tidegate.ledger.bundle import checkpoint
 
-        return checkpoint(self, self._signing_key(), after)
+        return checkpoint(self, self.signing_key(), after)
 
     def append(self, drafts: Sequence[Draft], *, connection: Connection | None = None) -> range:
         """Sign statements and append them to the log, all in one transaction; their numbers."""
@@ -386,7 +397,20 @@ class Ledger(Reader):
             return self._append(open_connection, drafts)
 
     def _append(self, connection: Connection, drafts: Sequence[Draft]) -> range:
-        return log.append(connection, drafts, self._signing_key())
+        """Append them, and the request under which this thread works, if it is not noted yet."""
+        noted = requests.noted(connection, drafts)
+        return log.append(connection, [*drafts, *noted], self.signing_key())[: len(drafts)]
+
+    def transaction(
+        self, connection: Connection | None = None
+    ) -> AbstractContextManager[Connection]:
+        """A transaction in which nobody else records: for looking and writing as one.
+
+        Its connection is given to the methods that write. Whatever a question asks meanwhile comes
+        on another connection, and sees what was recorded before. A `connection` that is given is
+        used as it is, and its transaction stays its owner's.
+        """
+        return self._writing(connection)
 
     @contextmanager
     def _writing(self, connection: Connection | None) -> Iterator[Connection]:

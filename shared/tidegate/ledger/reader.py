@@ -71,15 +71,31 @@ class Reader:
         query = select(table).where(table.c.id == checked_text(evidence_id, "evidence id"))
         return records.evidence_from_row(self._one(query, f"evidence {evidence_id!r}"))
 
-    def evidence_for(self, digest: str, ruleset: str) -> Evidence | None:
-        """The evidence about a digest under a ruleset that was last decided on, if any."""
-        return self._evidence(digest, checked_text(ruleset, "ruleset"))
+    def evidence_for(
+        self, digest: str, ruleset: str, *, claimant: str | None = None
+    ) -> Evidence | None:
+        """The evidence about a digest under a ruleset that was last decided on, if any.
+
+        What others only claim is none: whoever has the bytes looks for himself. A `claimant` is
+        also given what he claimed himself.
+        """
+        wanted = checked_text(ruleset, "ruleset")
+        for evidence in self._evidence(digest, ruleset=wanted):
+            if evidence.claimed_by in {None, claimant}:
+                return evidence
+        return None
 
     def latest_evidence(self, digest: str) -> Evidence | None:
         """The evidence about a digest that was last decided on, if any."""
-        return self._evidence(digest, None)
+        return next(iter(self._evidence(digest, limit=1)), None)
 
-    def _evidence(self, digest: str, ruleset: str | None) -> Evidence | None:
+    def evidence_about(self, digest: str) -> tuple[Evidence, ...]:
+        """All evidence about a digest that was decided on, the one last decided on first."""
+        return self._evidence(digest)
+
+    def _evidence(
+        self, digest: str, *, ruleset: str | None = None, limit: int | None = None
+    ) -> tuple[Evidence, ...]:
         table, decided = schema.evidence, schema.decision
         # By decision, not by time: a scan may come to the same evidence again, after another.
         # And by the decision's digest, so that evidence moved to other bytes is found out.
@@ -87,10 +103,13 @@ class Reader:
             select(table)
             .join(decided, decided.c.evidence_id == table.c.id)
             .where(decided.c.digest == checked_text(digest, "digest"))
-            .order_by(decided.c.id.desc())
+            .group_by(table.c.id)
+            .order_by(func.max(decided.c.id).desc())
+            .limit(limit)
         )
-        row = self._first(query if ruleset is None else query.where(table.c.ruleset == ruleset))
-        return None if row is None else records.evidence_from_row(row, about=digest)
+        if ruleset is not None:
+            query = query.where(table.c.ruleset == ruleset)
+        return tuple(records.evidence_from_row(row, about=digest) for row in self._all(query))
 
     def step(self, step_id: str) -> Step:
         """The step of an id, with the manifests of what it read; RecordNotFoundError if none."""

@@ -280,6 +280,7 @@ def _test_result(evidence: Evidence) -> dict[str, Any]:
             "verdict": evidence.verdict.value,
             "findings": len(evidence.findings),
             "unread": len(evidence.unread),
+            **({} if evidence.claimed_by is None else {"claimedBy": evidence.claimed_by}),
         },
     }
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "tidegate_alembic_version"
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every migration in order, so that Alembic can stay unloaded; a test holds it to the folder."""
 HEAD = REVISIONS[-1]
 
@@ -229,6 +229,44 @@ signature = Table(
     sqlite_autoincrement=True,
 )
 
+# Of a token's secret only the hash is kept. A token ends by a row of its own, as all records do.
+token = Table(
+    "tidegate_token",
+    metadata,
+    *_id("tidegate_token"),
+    _text("holder"),
+    _text("scopes"),
+    _text("secret_hash"),
+    _text("actor"),
+    _text("created_at"),
+    _text("expires_at"),
+    sqlite_autoincrement=True,
+)
+
+token_revocation = Table(
+    "tidegate_token_revocation",
+    metadata,
+    Column(
+        "token_id", BIG_ID, ForeignKey("tidegate_token.id"), primary_key=True, autoincrement=False
+    ),
+    _text("actor"),
+    _text("created_at"),
+)
+
+# What was asked for under a key that its sender chose, so that asking again records nothing twice.
+request = Table(
+    "tidegate_request",
+    metadata,
+    _text("key", primary_key=True),
+    _text("operation"),
+    _text("content_hash"),
+    _text("records"),
+    Column("token_id", BIG_ID, ForeignKey("tidegate_token.id")),
+    _text("actor"),
+    _text("created_at"),
+    sqlite_with_rowid=False,
+)
+
 # Numbered by the writer, from 1 on without a gap: a statement's number is its place in the log.
 statement = Table(
     "tidegate_statement",
@@ -255,7 +293,7 @@ log_node = Table(
 
 RECORDS: tuple[Table, ...] = (
     artifact, evidence, policy, decision, review, waiver, sbom, registration, place, step, edge,
-    signature,
+    signature, token, token_revocation, request,
 )  # fmt: skip
 """The tables whose rows statements cover. All others follow from what these hold."""
 
@@ -273,6 +311,9 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     edge.name: (("id",),),
     content.name: (("sha256", "alone", "digest"),),
     signature.name: (("id",), ("digest", "bundle_hash")),
+    token.name: (("id",),),
+    token_revocation.name: (("token_id",),),
+    request.name: (("key",),),
     statement.name: (("id",),),
     log_node.name: (("level", "number"),),
 }

@@ -53,6 +53,8 @@ class Evidence:
 
     `digest` is the manifest's ("sha256:" and 64 hex digits). `formats` pairs each path with the
     format told by its content, in the manifest's order. `tools` pairs names with versions.
+    `claimed_by` names who sent it, where that is all that speaks for it: the ledger's own side
+    has not seen the bytes. So a claim and a scan of our own never are the same evidence.
     """
 
     digest: str
@@ -61,6 +63,13 @@ class Evidence:
     unread: tuple[Unread, ...] = ()
     formats: tuple[tuple[str, str], ...] = ()
     tools: tuple[tuple[str, str], ...] = ()
+    claimed_by: str | None = None
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        """The fingerprints of all findings and unread parts."""
+        found = {finding_fingerprint(finding) for finding in self.findings}
+        return frozenset(found | {unread_fingerprint(part) for part in self.unread})
 
     @property
     def verdict(self) -> Verdict:
@@ -79,8 +88,10 @@ class Evidence:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; `from_dict` is its inverse."""
+        claimed = {} if self.claimed_by is None else {"claimed_by": self.claimed_by}
         return {
             "schema": 1,
+            **claimed,
             "digest": self.digest,
             "ruleset": self.ruleset,
             "findings": [
@@ -125,4 +136,5 @@ class Evidence:
             unread=tuple(Unread(u["path"], u["reason"], u["member"]) for u in data["unread"]),
             formats=tuple((p, f) for p, f in data["formats"]),
             tools=tuple((n, v) for n, v in data["tools"]),
+            claimed_by=data.get("claimed_by"),
         )

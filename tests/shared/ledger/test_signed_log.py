@@ -68,7 +68,10 @@ def test_each_record_has_the_predicate_that_others_know(ledger: Ledger, database
         "https://cyclonedx.org/bom",
         "https://tidegate.dev/attestation/registration/v1",
     ] + 2 * [
+        "https://tidegate.dev/attestation/token/v1",
+        "https://tidegate.dev/attestation/token-revocation/v1",
         "https://slsa.dev/provenance/v1",
+        "https://tidegate.dev/attestation/request/v1",
         "https://tidegate.dev/attestation/model-signature/v1",
     ]
     result, summary, *_, bom, _registration = (each["predicate"] for each in found[:6])
