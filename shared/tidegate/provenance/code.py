@@ -80,7 +80,7 @@ def capture_code(
         ask_git: whether to look for a repository.
     """
     script = sources[0] if sources else None
-    start = script.absolute().parent if script is not None else folder or Path.cwd()
+    start = script.absolute().parent if script is not None else folder or here()
     git = read_git(start, redactor) if ask_git else None
     root = Path(git.root) if git is not None else root or start
     untold: list[str] = []
@@ -118,7 +118,7 @@ def running_modules(script: Path | None) -> tuple[Path, ...]:
     environment has it by name and version. Nothing is imported.
     """
     own = script is not None and not _is_installed(str(script))
-    root = _project_of(script.parent if own and script is not None else Path.cwd())
+    root = _project_of(script.parent if own and script is not None else here())
     inside = root.rstrip(os.sep) + os.sep
     found = set()
     for name, module in list(sys.modules.items()):
@@ -147,6 +147,14 @@ def running_cells() -> tuple[str | None, int]:
     if not history:
         return None, 0
     return hash_cells(str(cell) for cell in history[1:])
+
+
+def here() -> Path:
+    """The folder at hand; the root where it was deleted under this program."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(os.sep)
 
 
 def hash_cells(cells: Iterable[str]) -> tuple[str, int]:

@@ -34,7 +34,7 @@ _SETTINGS = (
 # What would point git at another repository than the folder's own, or make it run a program.
 _LEFT_OUT = re.compile(
     r"GIT_(?:DIR|WORK_TREE|INDEX_FILE|NAMESPACE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES"
-    r"|EXTERNAL_DIFF|DIFF_OPTS|TRACE.*|CONFIG_COUNT|CONFIG_KEY_.*|CONFIG_VALUE_.*)"
+    r"|EXTERNAL_DIFF|DIFF_OPTS|TRACE.*)"
 )
 
 
@@ -85,7 +85,8 @@ def read_git(folder: Path, redactor: Redactor, *, seconds: float = _SECONDS) -> 
     try:
         root = git.line("rev-parse", "--show-toplevel")
     except _UntoldError as reason:
-        return GitState(str(folder), None, None, None, None, None, None, (str(reason),))
+        said = redactor.text("git", str(reason))
+        return GitState(str(folder), None, None, None, None, None, None, (said,))
     git.quieten_filters()
     untold: list[str] = []
 
@@ -203,7 +204,7 @@ class _Git:
             done = subprocess.run(  # noqa: S603 - arguments of ours
                 self._command(arguments),
                 cwd=self._folder,
-                env=self._environment,
+                env=self._variables(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=self._left(),
@@ -224,7 +225,7 @@ class _Git:
         with subprocess.Popen(  # noqa: S603 - arguments of ours
             self._command(arguments),
             cwd=self._folder,
-            env=self._environment,
+            env=self._variables(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -243,8 +244,20 @@ class _Git:
         return digest.hexdigest()
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        given = [part for name, value in self._settings for part in ("-c", f"{name}={value}")]
-        return ["git", "--no-pager", *given, *arguments]
+        return ["git", "--no-pager", *arguments]
+
+    def _variables(self) -> dict[str, str]:
+        """The environment with our settings behind those that the user has in it.
+
+        Not with `-c`, which cuts at the first "=": a filter may have one in its name.
+        """
+        count = self._environment.get("GIT_CONFIG_COUNT", "")
+        first = int(count) if count.isdecimal() else 0
+        variables = {**self._environment, "GIT_CONFIG_COUNT": str(first + len(self._settings))}
+        for number, (name, value) in enumerate(self._settings, first):
+            variables[f"GIT_CONFIG_KEY_{number}"] = name
+            variables[f"GIT_CONFIG_VALUE_{number}"] = value
+        return variables
 
     def _left(self) -> float:
         return max(0.01, self._deadline - time.monotonic())

@@ -12,6 +12,7 @@ from pathlib import Path
 from tidegate.provenance.code import (
     CodeVersion,
     capture_code,
+    here,
     running_cells,
     running_modules,
     running_script,
@@ -42,7 +43,7 @@ def of_this_program(redactor: Redactor) -> Surroundings:
     """Of the program that runs here: a script or a notebook."""
     script = running_script()
     sources = () if script is None else (script, *running_modules(script))
-    folder = Path.cwd() if script is None else script.parent
+    folder = here() if script is None else script.parent
     code = capture_code(sources, redactor, folder=folder)
     return Surroundings(code, capture_environment(_lock_folders(code, folder)), script)
 
@@ -83,7 +84,7 @@ def of_command(
         environment: its environment variables.
         redactor: takes out credentials.
     """
-    folder = Path.cwd()
+    folder = here()
     # A folder is among the inputs, by the digest of all that is in it.
     sources = tuple(source for source in sources if not source.is_dir())
     code = replace(

@@ -11,14 +11,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tidegate.artifact import HashMemory, LocalSource, Manifest, read_manifest
 from tidegate.artifact.manifest import FileEntry
+from tidegate.artifact.source import SourceFile
 from tidegate.attestation.step import Material, material
-from tidegate.errors import ArtifactError, UsageError
+from tidegate.errors import ArtifactError, RecordNotFoundError, UsageError
 from tidegate.provenance import CodeVersion, Environment, Redactor
+
+if TYPE_CHECKING:
+    from tidegate.ledger import Ledger
 
 Named = str | os.PathLike[str]
 """How a caller names an input or output."""
@@ -36,15 +42,19 @@ class Watched:
 
     path: Path
     material: Material
+    files: tuple[SourceFile, ...]
+    """The very files, as they were when they were read."""
 
 
 class Materials:
     """Turns names into materials; one for each step, so that unchanged files are hashed once."""
 
-    def __init__(self, redactor: Redactor, look_up: Callable[[str], str]) -> None:
-        """`look_up` gives the digest that the ledger has under a reference."""
+    def __init__(
+        self, redactor: Redactor, ledger: Callable[[], AbstractContextManager[Ledger]]
+    ) -> None:
+        """`ledger` opens the one in which names are looked up."""
         self._redactor = redactor
-        self._look_up = look_up
+        self._ledger = ledger
         self._hashes = HashMemory()
 
     def of_input(self, named: Named, role: str, *, digest: str | None = None) -> Watched | Material:
@@ -56,6 +66,7 @@ class Materials:
             UsageError: it is of no form that is known here.
         """
         path = _path_of(named)
+        checked_role(role)
         if digest is not None:
             return self._claimed(os.fspath(named), role, digest)
         if path is not None:
@@ -75,20 +86,27 @@ class Materials:
     def read(self, path: Path, role: str) -> Watched:
         """Hash a file or folder. A link is followed: what is read lies at its end."""
         place = _place(path)
-        manifest = read_manifest(LocalSource(place), memory=self._hashes)
+        source = LocalSource(place)
+        manifest = read_manifest(source, memory=self._hashes)
         named = absolute(path)
         name = self._redactor.text("a name", named.name or "root")
         uri = self._redactor.text("a path", place.as_uri())
-        return Watched(named, material(name, role, manifest, uri=uri))
+        return Watched(named, material(name, role, manifest, uri=uri), source.list_files()[1])
 
     def again(self, watched: Watched) -> Material | str | None:
-        """What lies at the path now if it is something else, or why that can't be told."""
+        """What lies at the path now if it is something else, or what is odd about it."""
         try:
-            manifest = read_manifest(LocalSource(_place(watched.path)), memory=self._hashes)
+            source = LocalSource(_place(watched.path))
+            manifest = read_manifest(source, memory=self._hashes)
         except ArtifactError as error:
-            return error.message
+            return f"could not be read again at the end: {error.message}"
         if manifest.digest == watched.material.digest:
-            return None
+            if source.list_files()[1] == watched.files:
+                return None
+            return (
+                "was written, replaced or touched while the step ran; its bytes are the same now, "
+                "and what they were in between was not seen"
+            )
         return replace(watched.material, digest=manifest.digest, manifest=manifest)
 
     def _claimed(self, text: str, role: str, digest: str) -> Material:
@@ -102,7 +120,6 @@ class Materials:
         return Material(name, role, f"sha256:{found[1]}", shown)
 
     def _on_record(self, text: str, role: str) -> Material:
-        reference = text
         if text.startswith("models:"):
             version = _VERSION.fullmatch(text)
             if version is None:
@@ -111,9 +128,30 @@ class Materials:
                     remedy="give models:/NAME/VERSION; an alias or a stage may mean another "
                     "version tomorrow",
                 )
-            reference = f"{version['name']}/{version['version']}"
-        digest = self._look_up(reference)
-        return Material(reference, role, digest, text if text.startswith("models:") else None)
+            digest = self._registered(version["name"], version["version"])
+            return Material(f"{version['name']}/{version['version']}", role, digest, text)
+        found = _DIGEST.fullmatch(text)
+        digest = f"sha256:{found[1]}" if found else text
+        with self._ledger() as ledger:
+            if ledger.resolve(digest) != digest:
+                # Somebody gave other bytes that name.
+                raise RecordNotFoundError(f"the ledger has no record of the digest {digest}")
+        return Material(digest, role, digest)
+
+    def _registered(self, name: str, version: str) -> str:
+        """The digest of a version. What anybody may call a decision's subject does not count."""
+        reference = f"{name}/{version}"
+        with self._ledger() as ledger:
+            digest = ledger.resolve(reference)
+            if not any(
+                (each.name, each.version) == (name, version)
+                for each in ledger.registrations_of(digest)
+            ):
+                raise RecordNotFoundError(
+                    f"the ledger has no registration of the model version {reference!r}",
+                    remedy="name it by its digest, or a copy of it by its path",
+                )
+        return digest
 
 
 def of_surroundings(
@@ -141,6 +179,11 @@ def _source_uri(remote: str) -> str:
 def absolute(path: Named) -> Path:
     """The path from the root on; no link is resolved."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - it would not take ".." away
+
+
+def checked_role(role: str) -> str:
+    """The role; UsageError where it is none, before any work is done."""
+    return Material("any", role, f"sha256:{'0' * 64}").role
 
 
 def several(given: Iterable[Named], what: str) -> tuple[Named, ...]:

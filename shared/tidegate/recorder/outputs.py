@@ -11,7 +11,7 @@ from tidegate.artifact import LocalSource
 from tidegate.artifact.source import FileIdentity
 from tidegate.attestation.step import Material
 from tidegate.errors import ArtifactError, ArtifactMissingError
-from tidegate.recorder.materials import Materials, Named, absolute
+from tidegate.recorder.materials import Materials, Named, absolute, checked_role
 
 # A file system's clock ticks up to this far behind the one that a program reads.
 _TICK = timedelta(milliseconds=50)
@@ -40,6 +40,7 @@ class Outputs:
 
     def name(self, path: Named, role: str, *, early: bool = False) -> Path:
         """Take note of an output and of what lies there; its path."""
+        checked_role(role)
         place = absolute(path)
         if place not in self._named:
             self._named[place] = _Output(role, _files_at(place), early)

@@ -77,7 +77,24 @@ class RunningStep:
         parent: str | None = None,
         builder: str | None = None,
     ) -> None:
-        """Take what is known at the start; nothing is read before `begin`."""
+        """Take what is known at the start; nothing is read before `begin`.
+
+        Args:
+            name: what the step is called, such as "train".
+            inputs: data that goes in; see `input` for what may be named.
+            bases: models that are trained further.
+            code: files and folders of code, the script first; the script of this program and its
+                modules are found without.
+            outputs: files and folders that the step writes, where they are known now.
+            parameters: settings that it runs with.
+            ledger: a ledger or its URL; by default the one of the environment.
+            strict: whether a ledger that is away is an error, at the start and at the end.
+            actor: who runs it, for the record.
+            parent: the id of the step that it runs in; by default the one around the block.
+            builder: the URI of what runs it.
+        """
+        if not name.strip():
+            raise UsageError("a step needs a name")
         self.id = new_step_id()
         self.step: Step | None = None
         self.recorded = False
@@ -88,7 +105,7 @@ class RunningStep:
         self._strict = strict
         self._parent = parent
         self.redactor = Redactor()
-        self._materials = Materials(self.redactor, self._look_up)
+        self._materials = Materials(self.redactor, lambda: keeping.opened(self._ledger))
         self.code = several(code, "code")
         self._first_named = (
             *((each, "data") for each in several(inputs, "inputs")),
@@ -308,10 +325,6 @@ class RunningStep:
                 "  It is tried again at the step's end."
             )
 
-    def _look_up(self, reference: str) -> str:
-        with keeping.opened(self._ledger) as opened:
-            return opened.resolve(reference)
-
     def _read_script(self, script: Path | None) -> Watched | None:
         if script is None:
             return None
@@ -340,5 +353,5 @@ class RunningStep:
                     f"{each.material.digest} to {now.digest}; either may have been read"
                 )
             elif now is not None:
-                self.note(f"the input {name} could not be read again at the end: {now}")
+                self.note(f"the input {name} {now}")
         return tuple(found)

@@ -143,6 +143,7 @@ def test_a_git_that_takes_too_long_is_given_up(repository, monkeypatch, tmp_path
         ({"filter.x.clean": "PROGRAM"}, "* filter=x\n"),
         ({"filter.x.process": "PROGRAM"}, "* filter=x\n"),
         ({"filter.x.y.clean": "PROGRAM"}, "* filter=x.y\n"),
+        ({"filter.x=y.clean": "PROGRAM"}, "* filter=x=y\n"),
         ({"diff.x.textconv": "PROGRAM"}, "* diff=x\n"),
         ({"diff.x.command": "PROGRAM"}, "* diff=x\n"),
         ({"core.pager": "PROGRAM", "pager.diff": "PROGRAM"}, ""),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import tidegate
-from tidegate import read_manifest
+from tidegate import Action, Gate, read_manifest
 from tidegate.attestation.step import StepOutcome
 from tidegate.errors import (
     ArtifactMissingError,
@@ -134,6 +134,23 @@ def test_an_input_that_is_gone_at_the_end_is_said(on_record):
     assert "train.csv could not be read again" in note
 
 
+def test_an_input_that_was_put_back_as_it_was_is_said_to_have_been_touched(on_record):
+    before = Path("train.csv").read_bytes()
+    with tidegate.step("train", inputs=["train.csv"]) as s:
+        Path("train.csv").write_text("x,y\n6,6\n")
+        Path("train.csv").write_bytes(before)
+    step = on_record(s)
+    assert len(named(step.inputs, "data")) == 1
+    (note,) = step.notes
+    assert "was written, replaced or touched" in note
+
+
+def test_an_input_that_was_only_read_is_not(on_record):
+    with tidegate.step("train", inputs=["train.csv"]) as s:
+        Path("train.csv").read_bytes()
+    assert on_record(s).notes == ()
+
+
 def test_a_link_that_is_turned_elsewhere_is_a_changed_input(on_record):
     Path("other.csv").write_text("x,y\n6,6\n")
     Path("link.csv").symlink_to("train.csv")
@@ -223,6 +240,25 @@ def test_a_digest_or_version_that_is_not_on_record_is_refused():
     for reference in (f"sha256:{'0' * 64}", "models:/fraud/3"):
         with pytest.raises(RecordNotFoundError), tidegate.step("tune", bases=[reference]):
             pytest.fail("the block ran")
+
+
+def test_what_somebody_calls_his_bytes_is_no_registration_and_no_digest(ledger_url):
+    Path("evil.json").write_text("{}")
+    with Gate.open() as gate:
+        for subject in ("fraud/3", f"sha256:{'0' * 64}"):
+            gate.check("evil.json", Action.REGISTER, subject=subject)
+    for reference in ("models:/fraud/3", f"sha256:{'0' * 64}"):
+        with pytest.raises(RecordNotFoundError), tidegate.step("tune", bases=[reference]):
+            pytest.fail("the block ran")
+
+
+def test_a_role_or_name_that_is_none_is_refused_before_the_work():
+    with pytest.raises(UsageError, match="name"):
+        tidegate.step(" ")
+    with pytest.raises(UsageError, match="not a role"), tidegate.step("train") as s:
+        s.output("model.bin", role="The Model")
+    with pytest.raises(UsageError, match="not a role"), tidegate.step("train") as s:
+        s.input("train.csv", role="")
 
 
 @pytest.mark.parametrize("name", ["models:/fraud@champion", "models:/fraud/Production"])
