@@ -90,6 +90,31 @@ def test_the_readmes_python_runs(tmp_path: Path) -> None:
     assert "fraud passes" in done.stdout
 
 
+def test_the_readmes_steps_are_recorded(tmp_path: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    text = (ROOT / "README.md").read_text()
+    (block,) = [
+        code
+        for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        if "tidegate.step" in code
+    ]
+    (command,) = re.findall(r"^\$ tidegate (attest run .*)$", text, re.MULTILINE)
+    (tmp_path / "train.csv").write_text("1\n2\n")
+    (tmp_path / "train.py").write_text(block)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TIDEGATE_")}
+    environment["TIDEGATE_LEDGER"] = f"sqlite:///{tmp_path / 'ledger.db'}"
+    arguments = [sys.executable if word == "python" else word for word in command.split()]
+    done = subprocess.run(
+        [sys.executable, "-m", "tidegate", *arguments], cwd=tmp_path, env=environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"step:[0-9a-f]{32} True\n", done.stdout)
+
+
 def test_the_readmes_policy_is_valid() -> None:
     from tidegate.policy import parse_policy
 
