@@ -1,0 +1,280 @@
+"""The graph that the recorded steps draw, and walking it: where from, where to, by which way.
+
+    for reached in descendants(ledger, digest):
+        reached.node, reached.generation       # an artifact's digest or a step's id, and how far
+
+Nodes are artifacts by root digest and steps by id, and an edge goes the way that the bytes went.
+Between artifacts there are three more links, which follow from what they hold (`content`): a
+single file has the same content as one of another name; it was put into the folders that hold it;
+and a single file that no step made was taken from the folders that hold it. Only a file that is on
+record by itself joins, so that two models which share a licence have nothing to do with each other.
+And a file that was reached as a part of one folder leads on to the steps that used it, not to other
+folders that happen to hold it as well.
+
+Generations count steps: what a step made of an artifact is one generation from it.
+
+Always holds: a walk ends, whatever cycles there are, for it goes on from each node once; it meets
+nodes in the order of their generation; memory stays flat, whatever the graph's size (what was
+reached stands in a file that SQLite throws away); both directions tell of the same links.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from tidegate.ledger.lineage_links import PUT_INTO, SAME_CONTENT, TAKEN_FROM, Link, Links
+from tidegate.ledger.lineage_reached import ReachedNodes
+from tidegate.ledger.reader import Reader
+from tidegate.ledger.records import checked_text
+
+STEP = "step:"
+"""How the id of a step begins; every other node is an artifact, or a code's commit."""
+_PATHS_LOOKED_AT = 10_000
+
+
+class Direction(StrEnum):
+    """Up to where things come from, or down to what came of them."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A link that a walk came along. `generation` is that of its far end, `new` the first time
+    that the walk met it.
+    """
+
+    link: Link
+    generation: int
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A node that a walk met: how many steps away, and the link by which it was met first."""
+
+    node: str
+    generation: int
+    link: Link
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is a step and no artifact."""
+        return self.node.startswith(STEP)
+
+
+def ancestors(
+    ledger: Reader, nodes: str | Iterable[str], *, depth: int | None = None
+) -> Iterator[Reached]:
+    """What went into these nodes, and into that: nearest first, each node once.
+
+    Args:
+        ledger: where the steps are on record.
+        nodes: root digests or step ids, as `lineage_names.nodes_of` finds them.
+        depth: how many generations to go; None for all.
+    """
+    yield from _reached(ledger, nodes, Direction.UP, depth)
+
+
+def descendants(
+    ledger: Reader, nodes: str | Iterable[str], *, depth: int | None = None
+) -> Iterator[Reached]:
+    """What came of these nodes, and of that; see `ancestors`."""
+    yield from _reached(ledger, nodes, Direction.DOWN, depth)
+
+
+def _reached(
+    ledger: Reader, nodes: str | Iterable[str], direction: Direction, depth: int | None
+) -> Iterator[Reached]:
+    with ledger.reading() as connection:
+        for seen in walk(connection, nodes, direction, depth=depth):
+            if seen.new:
+                yield Reached(_far(seen.link, direction), seen.generation, seen.link)
+
+
+def walk(
+    connection: Connection,
+    nodes: str | Iterable[str],
+    direction: Direction,
+    *,
+    depth: int | None = None,
+) -> Iterator[Seen]:
+    """Every link that there is from these nodes on, in the order of their generation.
+
+    A link may be told of more than once, where a step gives it twice.
+    """
+    given = [nodes] if isinstance(nodes, str) else dict.fromkeys(nodes)
+    start = [checked_text(node, "node") for node in given]
+    links = Links(connection, down=direction is Direction.DOWN)
+    with closing(ReachedNodes()) as reached:
+        reached.add(start)
+        begin, generation = 1, 0
+        while begin <= reached.size and (depth is None or generation <= depth):
+            if generation or not all(node.startswith(STEP) for node in start):
+                yield from _joined(reached, links, begin, generation, direction)
+                end = reached.size
+                if generation == depth:
+                    return
+                for batch in reached.between(begin, end):
+                    nodes_of_batch = [node for node, _ in batch]
+                    yield from _met(reached, links.edges(nodes_of_batch), generation + 1, direction)
+            else:
+                # The start itself is a step: it stands where those of the first turn would.
+                end = 0
+                if depth == 0:
+                    return
+            steps = reached.size
+            for batch in reached.between(end + 1, steps):
+                edges = links.edges([node for node, _ in batch])
+                yield from _met(reached, edges, generation + 1, direction)
+            begin, generation = steps + 1, generation + 1
+
+
+def _joined(
+    reached: ReachedNodes, links: Links, begin: int, generation: int, direction: Direction
+) -> Iterator[Seen]:
+    """What artifacts of a generation lead to by what they hold: of the same generation."""
+    for batch in reached.growing(begin):
+        whole = [node for node, part in batch if not part and not node.startswith(STEP)]
+        parts = [node for node, part in batch if part]
+        yield from _met(reached, links.of_files(whole), generation, direction)
+        yield from _met(reached, links.of_folders(whole), generation, direction, part=True)
+        yield from _met(reached, links.of_parts(parts), generation, direction, part=True)
+
+
+def _met(
+    reached: ReachedNodes,
+    links: Iterable[Sequence[Link]],
+    generation: int,
+    direction: Direction,
+    *,
+    part: bool = False,
+) -> Iterator[Seen]:
+    for page in links:
+        new = reached.add([_far(link, direction) for link in page], part=part)
+        for link in page:
+            far = _far(link, direction)
+            yield Seen(link, generation, far in new)
+            new.discard(far)
+
+
+def _far(link: Link, direction: Direction) -> str:
+    return link.target if direction is Direction.DOWN else link.source
+
+
+Path = tuple[Link, ...]
+
+
+def paths(
+    ledger: Reader, source: Iterable[str], target: Iterable[str], *, limit: int = 10
+) -> tuple[Path, ...]:
+    """The ways from some nodes down to others, the shortest first, without going in circles.
+
+    At most `limit`, and those that are found among the first ten thousand beginnings of ways.
+    """
+    source, target = list(source), set(target)
+    with ledger.reading() as connection, closing(sqlite3.connect("")) as kept:
+        kept.executescript(
+            "CREATE TABLE above (node TEXT PRIMARY KEY) WITHOUT ROWID;"
+            "CREATE TABLE link (source, target, role, PRIMARY KEY (source, target, role))"
+            " WITHOUT ROWID;"
+        )
+        kept.executemany("INSERT OR IGNORE INTO above VALUES (?)", [(each,) for each in target])
+        kept.executemany(
+            "INSERT OR IGNORE INTO above VALUES (?)",
+            ((s.link.source,) for s in walk(connection, sorted(target), Direction.UP) if s.new),
+        )
+        kept.executemany(
+            "INSERT OR IGNORE INTO link SELECT :source, :target, :role "
+            "WHERE EXISTS (SELECT 1 FROM above WHERE node = :target)"
+            " AND EXISTS (SELECT 1 FROM above WHERE node = :source)",
+            (
+                {"source": s.link.source, "target": s.link.target, "role": s.link.role}
+                for s in walk(connection, source, Direction.DOWN)
+            ),
+        )
+        return tuple(_ways(kept, source, target, limit))
+
+
+def _ways(
+    kept: sqlite3.Connection, source: Iterable[str], target: set[str], limit: int
+) -> Iterator[Path]:
+    """Ways through the links that lie between, in breadth: the shortest first."""
+    open_ways: list[Path] = [()]
+    looked_at = found = 0
+    starts = list(source)
+    while open_ways and looked_at < _PATHS_LOOKED_AT:
+        longer: list[Path] = []
+        for way in open_ways:
+            been = {link.source for link in way}
+            for node in [way[-1].target] if way else starts:
+                for row in kept.execute("SELECT * FROM link WHERE source = ?", (node,)):
+                    link = Link(*row)
+                    if link.target in been or link.target == node or not _may_follow(way, link):
+                        continue
+                    looked_at += 1
+                    if link.target in target:
+                        yield (*way, link)
+                        found += 1
+                        if found == limit:
+                            return
+                    elif looked_at < _PATHS_LOOKED_AT:
+                        longer.append((*way, link))
+        open_ways = longer
+
+
+def _may_follow(way: Path, link: Link) -> bool:
+    """A file that was met as a part of one folder leads into no other."""
+    if link.role != PUT_INTO:
+        return True
+    for before in reversed(way):
+        if before.role != SAME_CONTENT:
+            return before.role != TAKEN_FROM
+    return True
+
+
+def why(ledger: Reader, nodes: Iterable[str], *, limit: int = 20) -> tuple[Path, ...]:
+    """Why something is here: from each origin of it, the shortest way down to it.
+
+    An origin is a node that nothing on record went into. At most `limit`, the farthest first; none
+    where nothing on record says where it came from.
+    """
+    start = list(nodes)
+    with ledger.reading() as connection, closing(sqlite3.connect("")) as kept:
+        kept.executescript(
+            "CREATE TABLE met (node TEXT PRIMARY KEY, target, role, generation) WITHOUT ROWID;"
+            "CREATE TABLE below (node TEXT PRIMARY KEY) WITHOUT ROWID;"
+        )
+        for seen in walk(connection, start, Direction.UP):
+            link = seen.link
+            if seen.new:
+                row = (link.source, link.target, link.role, seen.generation)
+                kept.execute("INSERT OR IGNORE INTO met VALUES (?, ?, ?, ?)", row)
+            kept.execute("INSERT OR IGNORE INTO below VALUES (?)", (link.target,))
+        origins = kept.execute(
+            "SELECT node FROM met WHERE node NOT IN (SELECT node FROM below) "
+            "ORDER BY generation DESC, node LIMIT ?",
+            (limit,),
+        ).fetchall()
+        if not origins:
+            # It all goes in a circle: then the farthest node stands for where it came from.
+            origins = kept.execute(
+                "SELECT node FROM met ORDER BY generation DESC, node LIMIT 1"
+            ).fetchall()
+        return tuple(_way_down(kept, node) for (node,) in origins)
+
+
+def _way_down(kept: sqlite3.Connection, node: str) -> Path:
+    way: list[Link] = []
+    while (row := kept.execute("SELECT * FROM met WHERE node = ?", (node,)).fetchone()) is not None:
+        link = Link(row[0], row[1], row[2])
+        way.append(link)
+        node = link.target
+    return tuple(way)
