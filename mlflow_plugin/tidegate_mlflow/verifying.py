@@ -27,10 +27,11 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
 
+from tidegate.artifact import Manifest
 from tidegate.errors import TidegateError
 from tidegate.policy.explain import printable
 from tidegate.settings import Settings
-from tidegate_mlflow import client_host, vouching
+from tidegate_mlflow import client_host, pins, vouching
 from tidegate_mlflow.client_host import ArtifactRepository
 from tidegate_mlflow.staging import Stage, differences, staged
 from tidegate_mlflow.vouching import Claim, RefusedOnLoadError
@@ -47,6 +48,7 @@ class VerifyingModelsRepository(client_host.ModelsArtifactRepository):
         self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None
     ) -> None:
         self._settings = vouching.settings_of_process()
+        pins.watch()
         super().__init__(artifact_uri, tracking_uri, registry_uri)
         self._claim: Claim | None = None
 
@@ -83,7 +85,8 @@ class VerifyingModelsRepository(client_host.ModelsArtifactRepository):
                 _fetch_part(self.repo, claim, "", path, stage, self._settings)
             else:
                 self.repo.download_artifacts("", str(stage.folder))
-                _check_whole(claim, stage, "", self._settings)
+                checked = _check_whole(claim, stage, "", self._settings)
+                pins.pin(self.repo, checked, claim.shown)
             _refuse_strangers(claim, stage)
             delivered = str(stage.deliver() / path)
         client_host.add_model_meta(self, delivered)
@@ -204,7 +207,7 @@ def _fetch_part(
             shutil.move(source, target)
 
 
-def _check_whole(claim: Claim, stage: Stage, root: str, settings: Settings) -> None:
+def _check_whole(claim: Claim, stage: Stage, root: str, settings: Settings) -> Manifest:
     """All files beneath `root` in the stage, against who vouches for them."""
     found = stage.manifest(root)
     if found is None:
@@ -213,6 +216,7 @@ def _check_whole(claim: Claim, stage: Stage, root: str, settings: Settings) -> N
             "  To mend it: see whether its files still lie in the artifact store"
         )
     vouching.check(claim, found, settings)
+    return found
 
 
 def _refuse_strangers(claim: Claim, stage: Stage) -> None:

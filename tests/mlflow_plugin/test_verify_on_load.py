@@ -280,6 +280,23 @@ def test_a_part_that_was_exchanged_is_refused(
 
 
 @on_sqlite
+def test_an_mlmodel_file_fetched_again_by_its_place_is_the_one_that_was_checked(
+    registry: Any, models: dict[str, Path]
+) -> None:
+    from mlflow.utils.model_utils import _get_flavor_configuration_from_uri
+
+    version = registry.register(models["clean"])
+    uri, log = f"models:/{version.name}/1", logging.getLogger("test")
+    mlflow.sklearn.load_model(uri)
+    assert _get_flavor_configuration_from_uri(uri, "sklearn", log)["sklearn_version"]
+    place = registry.client.get_model_version_download_uri(version.name, "1")
+    path = served(registry, version) / "MLmodel"
+    path.chmod(0o644)
+    path.write_text(path.read_text().replace("sklearn_version", "sklearn_versions"))
+    assert "CHANGED" in held_back(lambda: mlflow.artifacts.download_artifacts(f"{place}/MLmodel"))
+
+
+@on_sqlite
 def test_with_a_ledger_a_part_is_checked_by_the_manifest_alone(
     registry: Any, models: dict[str, Path], on_the_way: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
