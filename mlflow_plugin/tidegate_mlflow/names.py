@@ -10,3 +10,7 @@ DIGEST_TAG = "tidegate.digest"
 
 UNREAD = "unread"
 """That tag's value where the bytes could not be read in full."""
+
+DEPLOY_TAG = "tidegate.deploy"
+"""Setting it asks a gated registry whether the version may be deployed to the place in the value.
+It is answered, with 403 or not at all, and recorded as a decision; no tag comes of it."""

@@ -36,6 +36,7 @@ from tidegate.scanners.evidence import Evidence
 from tidegate.settings import read_settings
 from tidegate_mlflow import answers, artifacts, bom, host, marks, reserved
 from tidegate_mlflow.answers import gated
+from tidegate_mlflow.deploying import Deploying
 from tidegate_mlflow.versions import FAILED, PENDING, READY, VersionRow, gate_inserts, inserting
 
 # Below MLflow's own logger, whose settings decide what a server prints.
@@ -301,7 +302,9 @@ class _GatedMethods(_Store):
                 "Wait for it; if the server was stopped meanwhile, register the model again."
             )
         decision = self._standing(row, action)
-        self._show(row, decision)
+        if action is not Action.DEPLOY:
+            # What may not be deployed may still be loaded, and its status says so.
+            self._show(row, decision)
         self._mark(row, decision)
         if not decision.allowed:
             _log.warning("Tidegate refused to %s %s.", action.value, printable(row.subject))
@@ -409,11 +412,11 @@ class _GatedMethods(_Store):
         super().delete_model_version_tag(name, version, key)
 
 
-class GatedStore(_GatedMethods, host.SqlAlchemyStore):
+class GatedStore(Deploying, _GatedMethods, host.SqlAlchemyStore):
     """The gated registry of a server without workspaces."""
 
 
-class GatedWorkspaceStore(_GatedMethods, host.WorkspaceAwareSqlAlchemyStore):
+class GatedWorkspaceStore(Deploying, _GatedMethods, host.WorkspaceAwareSqlAlchemyStore):
     """The gated registry of a server with workspaces."""
 
 

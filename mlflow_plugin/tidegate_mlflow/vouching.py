@@ -28,7 +28,7 @@ from tidegate.gate import Gate
 from tidegate.policy import Action
 from tidegate.settings import Settings, read_settings
 from tidegate_mlflow import client_host
-from tidegate_mlflow.names import DIGEST_TAG, RESERVED_PREFIX, UNREAD
+from tidegate_mlflow.names import DEPLOY_TAG, DIGEST_TAG, RESERVED_PREFIX, UNREAD
 
 _log = logging.getLogger(f"mlflow.{__name__}")
 
@@ -153,6 +153,39 @@ def check(claim: Claim, manifest: Manifest, settings: Settings) -> None:
     _log.info("%s: %s, vouched for by %s.", claim.shown, manifest.digest[:19], vouched)
 
 
+def check_deployment(claim: Claim, manifest: Manifest, settings: Settings, target: str) -> str:
+    """Return who lets these bytes be deployed; somebody must.
+
+    Args:
+        claim: the versions that the bytes are said to be of.
+        manifest: the bytes at hand.
+        settings: this process's.
+        target: where to, for the record.
+
+    Raises:
+        RefusedOnLoadError: they are not what was registered, or may not be deployed, or nobody
+            says that they may.
+        MlflowException: the registry can't be asked, or refuses.
+    """
+    vouched = None
+    if claim.registered and _is_gated(claim.versions[0]):
+        version = _version_of(claim, manifest.digest)
+        _client().set_model_version_tag(version.name, version.number, DEPLOY_TAG, target)
+        vouched = f"the registry's version {version.subject}"
+    if settings.ledger is not None:
+        vouched = _check_ledger(claim, manifest, settings, vouched, Action.DEPLOY)
+    if vouched is None:
+        raise RefusedOnLoadError(
+            f"Tidegate: nobody vouches for {claim.shown}, so it is not deployed to {target}.\n"
+            "  To mend it: deploy a version of a gated registry, or set TIDEGATE_LEDGER to a "
+            "ledger that knows these bytes (`tidegate scan --record PATH`)"
+        )
+    _log.info(
+        "%s goes to %s: %s, vouched for by %s.", claim.shown, target, manifest.digest[:19], vouched
+    )
+    return vouched
+
+
 def require_nothing(claim: Claim, settings: Settings) -> None:
     """Raise where somebody must vouch for what is loaded, for here nobody does."""
     if settings.verify_on_load == "require":
@@ -169,6 +202,19 @@ def _check_registry(claim: Claim, digest: str, settings: Settings) -> str | None
         return None
     if settings.verify_on_load == "require" and not _is_gated(claim.versions[0]):
         return None
+    newest = _version_of(claim, digest)
+    if not claim.admitted:
+        # Gives out the location of what is allowed, and refuses what is held with its reasons.
+        _client().get_model_version_download_uri(newest.name, newest.number)
+    return f"the registry's version {newest.subject}"
+
+
+def _version_of(claim: Claim, digest: str) -> Version:
+    """The newest of the versions that have these bytes.
+
+    Raises:
+        RefusedOnLoadError: none has.
+    """
     same = [version for version in claim.versions if version.digest == digest]
     if not same:
         for version in claim.versions:
@@ -182,15 +228,15 @@ def _check_registry(claim: Claim, digest: str, settings: Settings) -> str | None
             "  To mend it: find out who changed them, in the artifact store or on the way here; "
             "register the new bytes as a version of their own, if they are yours"
         )
-    newest = max(same, key=lambda version: (version.name, int(version.number)))
-    if not claim.admitted:
-        # Gives out the location of what is allowed, and refuses what is held with its reasons.
-        _client().get_model_version_download_uri(newest.name, newest.number)
-    return f"the registry's version {newest.subject}"
+    return max(same, key=lambda version: (version.name, int(version.number)))
 
 
 def _check_ledger(
-    claim: Claim, manifest: Manifest, settings: Settings, vouched: str | None
+    claim: Claim,
+    manifest: Manifest,
+    settings: Settings,
+    vouched: str | None,
+    action: Action = Action.LOAD,
 ) -> str | None:
     """Ask the client's own ledger, where it has one, about the very bytes at hand."""
     if settings.ledger is None:
@@ -198,7 +244,7 @@ def _check_ledger(
     subject = claim.versions[0].subject if claim.versions else ""
     try:
         gate = _gate(settings.ledger_url(), settings.policy, os.getpid())
-        decision = gate.standing_of(manifest.digest, Action.LOAD, subject=subject)
+        decision = gate.standing_of(manifest.digest, action, subject=subject)
     except RecordNotFoundError:
         # Where it is the ledger that must vouch, the registry's word is not enough.
         return None if settings.verify_on_load == "require" else vouched
