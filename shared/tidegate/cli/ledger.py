@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from tidegate.cli.options import format_option, ledger_option, ledger_url, output_option
+from tidegate.cli.options import format_option, ledger_option, ledger_url
 from tidegate.cli.output import emit, emit_error, working
+from tidegate.cli.spool import command as spool
 from tidegate.errors import TamperedError, UsageError
 from tidegate.policy.explain import printable
 
 if TYPE_CHECKING:
-    from tidegate.ledger import Ledger
+    from tidegate.ledger import Ledger, RemoteLedger
     from tidegate.ledger.audit import Report
     from tidegate.ledger.bundle import Comparison
 
 _NOTE_LIMIT = 1 << 16
 _LINE_LIMIT = 64 << 20
 _SHOWN = 50
+_TRIES = 5
 TAMPERED = 1
 
 
@@ -66,30 +67,55 @@ def verify(checkpoints: tuple[str, ...], form: str, ledger: str | None) -> int:
 
 
 @command.command("checkpoint")
-@output_option
+@click.option(
+    "--to",
+    "place",
+    metavar="FILE|https://…",
+    help="Keep it there instead of printing it.",
+)
+@click.option("--post", is_flag=True, help="Send to the address with POST instead of PUT.")
+@click.option("-o", "--output", metavar="FILE", help="The same as --to FILE.")
 @ledger_option
-def checkpoint(output: str | None, ledger: str | None) -> int:
-    """Print the log's size and root, signed (C2SP tlog-checkpoint).
+def checkpoint(place: str | None, output: str | None, ledger: str | None, *, post: bool) -> int:
+    """Print the log's size and root, signed (C2SP tlog-checkpoint), or keep it elsewhere.
 
-    Keep it where nobody can write who can write to the ledger. With --output FILE, a checkpoint
-    that stands in FILE is replaced only by one of the same log, grown.
+    Keep it where nobody can write who can write to the ledger. A checkpoint that stands at the
+    place is replaced only by one of the same log, grown. For an address, TIDEGATE_CHECKPOINT_TOKEN
+    is the bearer token, and the one that stands there is replaced only if it is still the one that
+    was looked at (If-Match).
 
-    Exit code 1 where the log is not the continuation of the one in FILE.
+    Exit code 1 where the log is not the continuation of the one that stands there.
     """
-    before = None
-    if output is not None and os.path.lexists(output):
-        before = _read_note(output)
-    with _open(ledger) as opened:
+    if place is not None and output is not None:
+        raise click.UsageError("give one of --to and --output")
+    target = place if place is not None else output
+    with _open_anywhere(ledger) as opened:
         try:
-            note = opened.checkpoint(after=before)
+            if target is None:
+                emit(opened.checkpoint())
+            else:
+                _keep(opened, target, post=post)
         except TamperedError as error:
             emit_error(error.explain())
             return TAMPERED
-    if output is None:
-        emit(note)
-    else:
-        _replace(Path(output), note)
     return 0
+
+
+def _keep(ledger: Ledger | RemoteLedger, target: str, *, post: bool) -> None:
+    """Put the ledger's checkpoint where it is kept; again, where somebody else was faster."""
+    from tidegate.ledger.checkpoint_place import OvertakenError, place_of
+
+    place = place_of(target, post=post)
+    for left in range(_TRIES - 1, -1, -1):
+        with place.turn():
+            before = place.read()
+            try:
+                place.write(ledger.checkpoint(after=before.note), before)
+            except OvertakenError:
+                if not left:
+                    raise
+            else:
+                return
 
 
 @command.command("export")
@@ -163,9 +189,22 @@ def key(ledger: str | None) -> None:
 
 def _open(ledger: str | None) -> Ledger:
     from tidegate.ledger import Ledger
+
+    opened = _open_anywhere(ledger)
+    if isinstance(opened, Ledger):
+        return opened
+    raise UsageError(
+        "that needs the ledger's database, and this is a console's address",
+        remedy="run it where the database is, with its URL in TIDEGATE_LEDGER",
+    )
+
+
+def _open_anywhere(ledger: str | None) -> Ledger | RemoteLedger:
+    from tidegate.ledger import Ledger, RemoteLedger, is_remote
     from tidegate.settings import read_settings
 
-    return Ledger.open_to_audit(ledger_url(ledger) or read_settings().ledger_url())
+    url = ledger_url(ledger) or read_settings().ledger_url()
+    return RemoteLedger.open(url) if is_remote(url) else Ledger.open_to_audit(url)
 
 
 def _read_note(name: str) -> str:
@@ -176,19 +215,6 @@ def _read_note(name: str) -> str:
         raise UsageError(f"the checkpoint {name!r} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"the file {name!r} is no checkpoint") from error
-
-
-def _replace(target: Path, note: str) -> None:
-    """Write beside and move, so that a crash leaves the earlier checkpoint."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        draft.write_text(note, encoding="utf-8")
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UsageError(
-            f"the checkpoint can't be written to {os.fspath(target)!r}: {error.strerror}"
-        ) from error
 
 
 def _lines(source: BinaryIO) -> Iterator[bytes]:
@@ -278,3 +304,4 @@ def _comparison_json(found: Comparison) -> str:
 
 
 command.add_command(compare, "import")
+command.add_command(spool)

@@ -76,11 +76,10 @@ def ledger_url(given: str | None) -> str | None:
 
 def open_ledger(given: str | None, *, make: bool = False) -> Ledger | RemoteLedger:
     """The ledger of `--ledger` or the environment: in a database, or behind a console's address."""
-    from tidegate.ledger import Ledger, RemoteLedger, is_remote
+    from tidegate.ledger import open_ledger as opened
     from tidegate.settings import read_settings
 
-    url = ledger_url(given) or read_settings().ledger_url()
-    return RemoteLedger.open(url) if is_remote(url) else Ledger.open(url, migrate=make)
+    return opened(ledger_url(given) or read_settings().ledger_url(), make=make)
 
 
 def open_gate(ledger: str | None, policy: str | None = None, *, make_ledger: bool = False) -> Gate:

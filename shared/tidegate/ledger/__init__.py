@@ -23,6 +23,7 @@ Importing this package loads SQLAlchemy; Alembic is loaded only where a schema i
 from tidegate.ledger.address import is_remote
 from tidegate.ledger.interface import LedgerReader, StepRecorder
 from tidegate.ledger.ledger import Ledger
+from tidegate.ledger.opening import open_ledger
 from tidegate.ledger.records import Held, RecordedSignature, Registration
 from tidegate.ledger.remote import RemoteLedger
 
@@ -35,4 +36,5 @@ __all__ = [
     "RemoteLedger",
     "StepRecorder",
     "is_remote",
+    "open_ledger",
 ]

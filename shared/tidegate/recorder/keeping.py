@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from tidegate.attestation.step import Step
-from tidegate.errors import TidegateError
+from tidegate.errors import AccessRefusedError, TidegateError, UsageError
 
 if TYPE_CHECKING:
-    from tidegate.ledger import Ledger
+    from tidegate.ledger import Ledger, RemoteLedger
+
+    AnyLedger = Ledger | RemoteLedger
 
 
 class UnrecordedStepWarning(UserWarning):
@@ -35,26 +37,39 @@ class Spool(Protocol):
         """
 
 
-spool: Spool | None = None
-"""What keeps steps that the ledger could not take. None: they are in memory alone."""
-
-
 @contextmanager
-def opened(ledger: str | Ledger | None) -> Iterator[Ledger]:
+def opened(ledger: str | AnyLedger | None) -> Iterator[AnyLedger]:
     """The ledger that is given, or the one of the settings; one that is opened is closed again.
 
     Raises:
         LedgerUnavailableError: it can't be reached.
     """
-    from tidegate.ledger import Ledger as LedgerClass
-    from tidegate.settings import read_settings
+    from tidegate.ledger import open_ledger
 
-    if isinstance(ledger, LedgerClass):
+    if ledger is not None and not isinstance(ledger, str):
         yield ledger
         return
-    url = ledger.removeprefix("tidegate+") if ledger else read_settings().ledger_url()
-    with LedgerClass.open(url) as opened_here:
+    with open_ledger(_url_of(ledger)) as opened_here:
         yield opened_here
+
+
+def _url_of(ledger: str | None) -> str:
+    from tidegate.settings import read_settings
+
+    return ledger.removeprefix("tidegate+") if ledger else read_settings().ledger_url()
+
+
+def keep_in_spool(step: Step, ledger: str | None) -> str:
+    """Keep a step in this user's spool, for the ledger of a URL or of the settings."""
+    from tidegate.ledger.opening import shown_url
+    from tidegate.ledger.spool import keep_step
+
+    keep_step(step, ledger=shown_url(_url_of(ledger)))
+    return "It waits in the spool: `tidegate ledger spool flush`, when the ledger is back."
+
+
+spool: Spool | None = keep_in_spool
+"""What keeps steps that the ledger could not take. None: they are in memory alone."""
 
 
 def keep_for_later(step: Step | None, name: str, ledger: object, problem: Exception) -> str:
@@ -63,13 +78,15 @@ def keep_for_later(step: Step | None, name: str, ledger: object, problem: Except
     text = f"The step {name!r} is not on record: {said}"
     if step is None:
         return text
-    if spool is None:
+    refused = isinstance(problem, UsageError) and not isinstance(problem, AccessRefusedError)
+    if spool is None or refused:
         return (
             f"{text}\n  What it wrote is as it was left. Run the step again when the ledger is "
             "back, or call record() on it while this program still runs."
         )
     try:
-        return f"{text}\n  {spool(step, ledger if isinstance(ledger, str) else None)}"
+        where = ledger if isinstance(ledger, str) else getattr(ledger, "url", None)
+        return f"{text}\n  {spool(step, where)}"
     except TidegateError as error:
         return f"{text}\n  It can't be kept on this machine either: {error.explain()}"
 

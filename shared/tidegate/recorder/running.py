@@ -40,7 +40,7 @@ from tidegate.recorder.materials import Materials, Named, Watched, of_surroundin
 from tidegate.recorder.outputs import Outputs
 
 if TYPE_CHECKING:
-    from tidegate.ledger import Ledger
+    from tidegate.recorder.keeping import AnyLedger
 
 SCRIPT, NOTEBOOK, COMMAND = (
     f"https://tidegate.dev/builders/{kind}/v1" for kind in ("script", "notebook", "command")
@@ -71,7 +71,7 @@ class RunningStep:
         code: Iterable[Named] = (),
         outputs: Iterable[Named] = (),
         parameters: Mapping[str, Any] | None = None,
-        ledger: str | Ledger | None = None,
+        ledger: str | AnyLedger | None = None,
         strict: bool = False,
         actor: str | None = None,
         parent: str | None = None,
@@ -259,7 +259,7 @@ class RunningStep:
         """What is wrong with the outputs that were named, from `finish` on."""
         return self._outputs.problems
 
-    def record(self, ledger: str | Ledger | None = None) -> None:
+    def record(self, ledger: str | AnyLedger | None = None) -> None:
         """Put the finished step on record; to be called again where it failed before.
 
         Raises:
