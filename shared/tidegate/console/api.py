@@ -38,7 +38,7 @@ from tidegate.gate import Gate
 from tidegate.ledger import requests
 from tidegate.ledger.bundle import checkpoint_with_proof
 from tidegate.ledger.connect import LOCK_SECONDS
-from tidegate.ledger.remote import review_to_dict, waiver_to_dict
+from tidegate.ledger.remote import review_to_dict, signature_to_dict, waiver_to_dict
 from tidegate.ledger.requests import AlreadyRecordedError, Recorded, Request
 from tidegate.ledger.step_message import step_to_message
 from tidegate.ledger.tokens import Scope, Token
@@ -302,6 +302,10 @@ def _add_questions(router: APIRouter, gate: Gate) -> None:
     @router.get("/reviews", summary="All reviews of a digest, the newest first")
     def reviews(digest: Digest, token: _Reader) -> Asked:  # noqa: ARG001
         return Asked(answer=[review_to_dict(each) for each in ledger.reviews_for(digest)])
+
+    @router.get("/signatures", summary="All model signatures over a digest, the newest first")
+    def signatures(digest: Digest, token: _Reader) -> Asked:  # noqa: ARG001
+        return Asked(answer=[signature_to_dict(each) for each in ledger.signatures_for(digest)])
 
     @router.get("/subjects", summary="Every name under which a digest was decided on")
     def subjects(digest: Digest, token: _Reader) -> Asked:  # noqa: ARG001

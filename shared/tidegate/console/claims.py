@@ -32,7 +32,7 @@ from tidegate.gate import Gate
 from tidegate.ledger import Ledger
 from tidegate.ledger.tokens import Token
 from tidegate.policy import Decision
-from tidegate.scanners.evidence import Evidence, finding_fingerprint
+from tidegate.scanners.evidence import Evidence, finding_fingerprint, unread_fingerprint
 from tidegate.scanners.registry import ruleset_version
 from tidegate.scanners.rules import rules
 
@@ -149,20 +149,31 @@ def _read_evidence(message: Settle, manifest: Manifest) -> Evidence:
 
 
 def _require_no_less(ledger: Ledger, claim: Evidence) -> None:
-    said = claim.fingerprints
+    said = _gravities(claim)
     for known in ledger.evidence_about(claim.digest):
+        findings_only = False
         if known.claimed_by is None:
-            wanted, whose = known.fingerprints, "the ledger's own scan"
+            whose = "the ledger's own scan"
         elif known.ruleset != claim.ruleset:
             continue
         elif known.claimed_by == claim.claimed_by:
-            wanted = frozenset(finding_fingerprint(each) for each in known.findings)
-            whose = "an earlier scan of the same holder"
+            whose, findings_only = "an earlier scan of the same holder", True
         else:
-            wanted, whose = known.fingerprints, f"the scan of {known.claimed_by}"
-        if not wanted <= said:
+            whose = f"the scan of {known.claimed_by}"
+        wanted = _gravities(known, findings_only=findings_only)
+        if any(said.get(name, -1) < gravity for name, gravity in wanted.items()):
             raise ConflictError(
-                f"{whose} ({known.id}) found in these bytes what this evidence lacks",
+                f"{whose} ({known.id}) found in these bytes what this evidence lacks, or found it "
+                "graver",
                 remedy="let the ledger's own side scan them (`tidegate scan --record` or `rescan` "
                 "beside its database), or ask for a review",
             )
+
+
+def _gravities(evidence: Evidence, *, findings_only: bool = False) -> dict[str, int]:
+    """How grave each thing in it is, by its fingerprint; a part not read has no gravity."""
+    found = {} if findings_only else dict.fromkeys(map(unread_fingerprint, evidence.unread), 0)
+    for finding in evidence.findings:
+        name = finding_fingerprint(finding)
+        found[name] = max(found.get(name, 0), int(finding.severity))
+    return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tidegate.artifact.manifest import Manifest
-from tidegate.ledger.records import Held, Registration
+from tidegate.ledger.records import Held, RecordedSignature, Registration
 from tidegate.policy.model import Action, Decision, Policy, Review, Waiver
 from tidegate.scanners.evidence import Evidence
 
@@ -67,6 +67,9 @@ class LedgerReader(Protocol):
 
     def reviews_for(self, digest: str) -> tuple[Review, ...]:
         """All reviews of a digest, the newest first."""
+
+    def signatures_for(self, digest: str) -> tuple[RecordedSignature, ...]:
+        """All model signatures over a digest, the newest first."""
 
     def subjects_of(self, digest: str) -> tuple[str, ...]:
         """Every name under which a digest was decided on, the one last used first."""

@@ -26,7 +26,7 @@ from tidegate.artifact.manifest import Manifest
 from tidegate.errors import AccessRefusedError, OperatorError, TamperedError, UsageError
 from tidegate.ledger.address import PATIENCE, TOKEN, token_from_environment
 from tidegate.ledger.ledger import Ledger
-from tidegate.ledger.records import Held, Registration, policy_from_dict
+from tidegate.ledger.records import Held, RecordedSignature, Registration, policy_from_dict
 from tidegate.policy.model import Action, Decision, Policy, Review, ReviewVerdict, Waiver
 from tidegate.scanners.evidence import Evidence
 
@@ -309,6 +309,10 @@ class RemoteLedger:
         """All reviews of a digest, the newest first."""
         return self._ask("/v1/reviews", _each(review_from_dict), digest=digest)
 
+    def signatures_for(self, digest: str) -> tuple[RecordedSignature, ...]:
+        """All model signatures over a digest, the newest first."""
+        return self._ask("/v1/signatures", _each(signature_from_dict), digest=digest)
+
     def subjects_of(self, digest: str) -> tuple[str, ...]:
         """Every name under which a digest was decided on, the one last used first."""
         return self._ask("/v1/subjects", _each(str), digest=digest)
@@ -430,6 +434,17 @@ def waiver_from_dict(data: Mapping[str, Any]) -> Waiver:
             "expires_at": datetime.fromisoformat(data["expires_at"]),
         }
     )
+
+
+def signature_to_dict(signature: RecordedSignature) -> dict[str, Any]:
+    """A recorded signature in plain JSON types."""
+    found = {field.name: getattr(signature, field.name) for field in fields(signature)}
+    return found | {"created_at": signature.created_at.isoformat()}
+
+
+def signature_from_dict(data: Mapping[str, Any]) -> RecordedSignature:
+    """Read what `signature_to_dict` wrote."""
+    return RecordedSignature(**{**data, "created_at": datetime.fromisoformat(data["created_at"])})
 
 
 def _to_dict(value: Review | Waiver) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tidegate.errors import ArtifactError, RecordNotFoundError, UsageError
 from tidegate.provenance import CodeVersion, Environment, Redactor
 
 if TYPE_CHECKING:
-    from tidegate.ledger import Ledger
+    from tidegate.ledger import LedgerReader
 
 Named = str | os.PathLike[str]
 """How a caller names an input or output."""
@@ -50,7 +50,7 @@ class Materials:
     """Turns names into materials; one for each step, so that unchanged files are hashed once."""
 
     def __init__(
-        self, redactor: Redactor, ledger: Callable[[], AbstractContextManager[Ledger]]
+        self, redactor: Redactor, ledger: Callable[[], AbstractContextManager[LedgerReader]]
     ) -> None:
         """`ledger` opens the one in which names are looked up."""
         self._redactor = redactor

@@ -20,7 +20,7 @@ from tidegate.scanners.registry import ruleset_version
 READS = (
     "account", "origin", "manifest", "policy", "evidence", "evidence-for", "step",
     "latest-evidence", "decision", "latest-decision", "waivers", "reviews", "subjects", "places",
-    "passing", "held", "resolve", "sbom", "registrations",
+    "passing", "held", "signatures", "resolve", "sbom", "registrations",
 )  # fmt: skip
 NOW = datetime.now(UTC)
 

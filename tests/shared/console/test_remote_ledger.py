@@ -71,7 +71,7 @@ def test_what_needs_the_database_says_so(console: Console) -> None:
 
 
 def test_a_check_scans_here_and_is_decided_there(console: Console, tmp_path: Path) -> None:
-    (tmp_path / "model.pkl").write_bytes(b"cos\nsystem\n(S'echo tidegate-test'\ntR.")
+    (tmp_path / "model.pkl").write_bytes(b"cos\nsystem\n(S'echo tidegate-remote'\ntR.")
     token = console.token("checker")
     with Gate.open(ledger=console.ledger(token)) as gate:
         decision = gate.check(tmp_path, Action.REGISTER, subject="checked/1", actor="dag.task")
