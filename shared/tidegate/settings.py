@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     verify_on_load: Literal["on", "require", "off"] = "on"
     """Whether MLflow clients check what they download before it is loaded."""
 
+    run_context: Literal["on", "off"] = "on"
+    """Whether MLflow runs that are started here say what they ran with."""
+
     def limits(self) -> Limits:
         """The limits of a scan."""
         return Limits(
