@@ -39,7 +39,8 @@ WATCHED = frozenset(
      "_attn_implementation_internal", "template_format", "template",
      "megatron_core",
      "sbert_ce_default_activation_function", "py/reduce", "py/repr", "py/newargs", "py/newargsex",
-     "py/initargs", "py/object", "py/type", "py/function", "py/class", "py/ref"}
+     "py/initargs", "py/object", "py/type", "py/function", "py/class", "py/ref",
+     "implementation", "module", "module_name", "__module__", "package", "library", "module_path"}
 )  # fmt: skip
 """Keys that are kept of every object, however large."""
 
@@ -76,6 +77,31 @@ _FILE_KEYS = frozenset(
     {"tokenizer_file", "vocab_file", "merges_file", "spm_file", "sp_model_file", "weights_file",
      "config_file", "modeling_file"}
 )  # fmt: skip
+_READ_FROM = frozenset(
+    {"template_path", "prefix_path", "suffix_path", "example_prompt_path", "examples_path",
+     "prompt_path", "llm_path", "llm_chain_path", "chain_path", "combine_documents_chain_path",
+     "_base_", "base_config", "archive_file", "searchpath"}
+)  # fmt: skip
+"""Keys under which LangChain, OpenMMLab, AllenNLP and Hydra read or run a file of their choice."""
+
+_IMPORTED = frozenset({"user_dir", "include_package", "include_packages"})
+"""Keys whose value fairseq and AllenNLP import."""
+
+_OWNERS = ("module", "module_name", "__module__", "package", "library", "module_path")
+_OWNED = ("name", "class", "class_name", "__class__", "function", "function_name", "func", "attr",
+          "callable", "object", "qualname", "__qualname__", "method")  # fmt: skip
+_CLASS_KEYS = frozenset({"$type", "@type", "@class"})
+_REACHING_FORMAT = re.compile(r"\{[\w.\[\]]{0,80}[.\[]__\w+__")
+_ENTRY_POINT = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)", re.ASCII)
+# Types of .NET and Java that run commands or fetch code when a serialiser makes them.
+_ACTING_CLASSES = re.compile(
+    r"\b(?:ObjectDataProvider|AssemblyInstaller|System\.Diagnostics\.Process|PSObject"
+    r"|WindowsIdentity|TextFormattingRunProperties|ExpandedWrapper|LosFormatter"
+    r"|JdbcRowSetImpl|TemplatesImpl|ScriptEngineManager|JndiDataSource\w*|BasicDataSource"
+    r"|PropertyPathFactoryBean|JndiConverter|ClassPathXmlApplicationContext|MethodInvokingFactoryBean"
+    r"|InvokerTransformer|InstantiateTransformer|URLClassLoader|ProcessBuilder|C3P0\w*DataSource)\b"
+)
+_MOST_OWNERS = 8
 _UPWARDS = re.compile(r"(?:^|[/\\])\.\.[/\\]")
 _RUNNING = frozenset({"process", "code", "import", "unpickle", "native"})
 _RUNNING_MODULES = frozenset({"_posixsubprocess", "ctypes", "nt", "posix", "pty", "subprocess"})
@@ -130,6 +156,12 @@ def judge_names(pairs: Pairs, subject: Subject, report: Report) -> None:
         for value in _texts(pairs, key):
             if "." in value and value not in _names("activations"):
                 _imported(f"The activation {shown(value)} is imported.", value, subject, report)
+    if not {"class_name", "config"} <= keys:
+        # Such an object is Keras', and judged as one.
+        _judge_pairs_of_names(pairs, subject, report)
+    for value in _texts(pairs, "implementation"):
+        if subject.name.lower() == "model-settings.json" and not value.startswith("mlserver"):
+            _imported(f"MLServer imports {shown(value)}.", value, subject, report)
     for value in _texts(pairs, "tokenizer_class"):
         if "." in value and value not in _names("sentence_transformers"):
             _imported(f"The tokenizer class {shown(value)} is imported.", value, subject, report)
@@ -158,6 +190,24 @@ def judge_text(text: str, keys: tuple[str, ...], subject: Subject, report: Repor
         )
     if not _WORD_LISTS.intersection(keys):
         _judge_value(text, keys, subject, report)
+    last = keys[-1].lower() if keys else ""
+    if last in _IMPORTED and text.strip():
+        _imported(f"What {shown(last)} names, {shown(text)}, is imported.", text, subject, report)
+    if last == "template" and _REACHING_FORMAT.search(text):
+        report.found(
+            "CONFIG-CODE",
+            subject,
+            f"A template steps into what it is given: {shown(text)}",
+            detail=shown(text, 200),
+        )
+    if _ACTING_CLASSES.search(text) and (last in _CLASS_KEYS or _is_class_name(text)):
+        report.found(
+            "CONFIG-TARGET",
+            subject,
+            f"The configuration makes an object of {shown(text)}, which runs code when it is made.",
+            severity=Severity.CRITICAL,
+            detail=shown(text, 200),
+        )
     if "auto_map" in keys or "custom_pipelines" in keys:
         if "--" in text or "://" in text:
             report.found(
@@ -171,7 +221,8 @@ def judge_text(text: str, keys: tuple[str, ...], subject: Subject, report: Repor
         if _DOTTED.fullmatch(text) and text not in _names("sentence_transformers"):
             _imported(f"The router names {shown(text)}, which is imported.", text, subject, report)
     elif (_PLACES.intersection(keys) and _OUTSIDE.search(text)) or (
-        keys and keys[-1] in _FILE_KEYS and _UPWARDS.search(text)
+        (keys and keys[-1] in _FILE_KEYS and _UPWARDS.search(text))
+        or (last in _READ_FROM and (_OUTSIDE.search(text) or text.lower().endswith(".py")))
     ):
         report.found(
             "CONFIG-PATH",
@@ -179,6 +230,10 @@ def judge_text(text: str, keys: tuple[str, ...], subject: Subject, report: Repor
             f"What {shown(keys[-1])} names is taken from {shown(text)}, outside the folder.",
             detail=shown(text, 200),
         )
+
+
+def _is_class_name(text: str) -> bool:
+    return re.fullmatch(r"[a-z][\w$]*(?:\.[\w$]+){2,12}", text, re.IGNORECASE) is not None
 
 
 def _judge_value(text: str, keys: tuple[str, ...], subject: Subject, report: Report) -> None:
@@ -193,7 +248,10 @@ def _judge_value(text: str, keys: tuple[str, ...], subject: Subject, report: Rep
             f"A value of the configuration is a command: {shown(text)}",
             detail=shown(text, 200),
         )
-    elif _DOTTED.fullmatch(text) and is_named_danger(text):
+        return
+    entry = _ENTRY_POINT.fullmatch(text)
+    name = text if entry is None else f"{entry[1]}.{entry[2]}"
+    if _DOTTED.fullmatch(name) and is_named_danger(name):
         under = f" under {shown(keys[-1])}" if keys else ""
         report.found(
             "CONFIG-TARGET",
@@ -202,6 +260,29 @@ def _judge_value(text: str, keys: tuple[str, ...], subject: Subject, report: Rep
             severity=Severity.CRITICAL,
             detail=shown(text, 200),
         )
+
+
+def _judge_pairs_of_names(pairs: Pairs, subject: Subject, report: Report) -> None:
+    """A module under one key and what of it to take under another: {"module": …, "name": …}."""
+    owners = [module for key in _OWNERS for module in _texts(pairs, key)]
+    for module in owners if len(owners) <= _MOST_OWNERS else ():
+        for name in (name for key in _OWNED for name in _texts(pairs, key)):
+            path = f"{module}.{name}"
+            if _DOTTED.fullmatch(path) and (
+                is_named_danger(path) or (is_named_danger(name) and "." in name)
+            ):
+                report.found(
+                    "CONFIG-TARGET",
+                    subject,
+                    f"The configuration names {shown(path)}, which runs what it is given.",
+                    severity=Severity.CRITICAL,
+                    detail=shown(path, 200),
+                )
+
+
+def leads_outside(path: str) -> bool:
+    """Whether a path of a configuration leads out of its folder, or to another machine."""
+    return _OUTSIDE.search(path) is not None
 
 
 def is_named_danger(name: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from tidegate.artifact.formats import is_text
 from tidegate.scanners.encodings import worth_a_look
+from tidegate.scanners.gin_config import is_gin, report_gin
 from tidegate.scanners.git_files import (
     is_pointer,
     may_be_settings,
@@ -26,7 +27,12 @@ from tidegate.scanners.streams import read_exactly
 MAX_TEXT = 16 << 20
 """The largest text that is read as a whole, for a dialect that needs it."""
 
-_TAG_HINT = re.compile(rb"!\S{0,64}py|%TAG|yaml\.org,2002|!\S{0,64}%\d")
+_TAG_HINT = re.compile(
+    rb"!\S{0,64}py|%TAG|yaml\.org,2002|!\S{0,64}%\d|: &\w+ [\[{]"
+    rb"|(?:^|[\s\[{,-])!!?(?:java|ruby|js/|perl|php|new:|name:|apply:|call:|obj|eval\b|exec\b|pickle\b"
+    rb"|lambda\b|fn\b|import\b|shell\b)",
+    re.MULTILINE,
+)
 _TARGET_HINT = re.compile(rb"\b(?:_target_|class_path|auto_map|class_name)\b\W{0,3}:")
 _RECIPE = re.compile(
     r"(?:.+\.)?(?:dockerfile|containerfile|makefile|gnumakefile|procfile|jenkinsfile|snakefile"
@@ -112,6 +118,8 @@ def _read_on(look: _Look, subject: Subject, report: Report, dispatcher: Dispatch
         report_yaml(subject, report, dispatcher)
     if look.template or look.encoded:
         _scan_pieces(subject, report, dispatcher)
+    if is_gin(subject.name) and (text := read_text(subject, report)) is not None:
+        report_gin(text, subject, report)
     if _RECIPE.fullmatch(subject.name.lower()):
         _judge_recipe(subject, report)
     if look.settings and (text := read_text(subject, report)) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tidegate.scanners.callables import Standing, judge
+from tidegate.scanners.hub_config import leads_outside
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
 from tidegate.scanners.requirements import elsewhere, report_elsewhere, report_imitations
 from tidegate.scanners.squatting import known_channels
@@ -12,9 +13,18 @@ from tidegate.scanners.streams import shown
 from tidegate.scanners.text import read_text
 from tidegate.scanners.yaml_text.listen import YamlTeller
 from tidegate.scanners.yaml_text.tree import Mapping, Node, Scalar, Sequence, TreeError, read_tree
+from tidegate.scanners.yaml_text.unfolding import Unfolding
 
 _PYTHON_TAG = re.compile(r"python/|python2/|python3/|ruby/|java|^!?!?[a-z]+\.")
 # HyperPyYAML, which SpeechBrain uses, and other loaders whose tags name what they call.
+# Tags by which applications' own loaders run what stands behind them.
+_RUNNING_TAG = re.compile(
+    r"!(?:eval|exec(?:ute)?|pickle|unpickle|lambda|func(?:tion)?|fn|import|load|call|shell|sh|cmd"
+    r"|command|bash|system|py|code|script|run|js|perl|php|object)(?:[/:].*)?\Z"
+    r"|tag:yaml\.org,2002:(?:js|perl|php|ruby|java)",
+    re.IGNORECASE,
+)
+_INCLUDING_TAG = re.compile(r"!(?:include|inc|file|path|read|import)\w*", re.IGNORECASE)
 _NAMING_TAG = re.compile(r"!\w+:([\w.]+)\.(\w+)$")
 _RAW_TAG = re.compile(r"(?:!!python|tag:yaml\.org,2002:python|!<[^>]*python)/")
 _ENVIRONMENTS = re.compile(r"(?:conda|conda_env|environment|python_env|env)\.ya?ml", re.IGNORECASE)
@@ -71,13 +81,24 @@ def report_tags(
     if text is None:
         return None
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    seen = False
+    seen, bomb = False, Unfolding()
     try:
         for event in yaml.parse(text, Loader=loader):
             if teller is not None:
                 teller.take(event)
+            bomb.take(event)
             tag = getattr(event, "tag", None)
-            if isinstance(tag, str) and (_PYTHON_TAG.search(tag) or _names_danger(tag)):
+            if not isinstance(tag, str):
+                continue
+            value = getattr(event, "value", "")
+            if _INCLUDING_TAG.fullmatch(tag) and leads_outside(value):
+                report.found(
+                    "CONFIG-PATH",
+                    subject,
+                    f"The tag {shown(tag)} reads {shown(value)}, outside the folder.",
+                    detail=shown(value, 200),
+                )
+            elif _PYTHON_TAG.search(tag) or _RUNNING_TAG.match(tag) or _names_danger(tag):
                 seen = True
                 report.found(
                     "YAML-TAG",
@@ -99,6 +120,9 @@ def report_tags(
                 offset=raw.start(),
             )
         return None
+    finally:
+        if (why := bomb.problem) is not None:
+            report.found("YAML-EXHAUST", subject, f"The YAML {why}.")
     return text
 
 
