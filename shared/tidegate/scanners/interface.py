@@ -166,7 +166,10 @@ class Subject:
 
 @dataclass(slots=True)
 class Report:
-    """Where a scanner puts what it saw of one file. Bounded: the overflow becomes an `Unread`."""
+    """Where a scanner puts what it saw of one file. Bounded: the overflow becomes an `Unread`.
+
+    `storages` are what each pickle of a torch archive refers to: the size in bytes by key.
+    """
 
     limits: Limits = field(default_factory=Limits)
     findings: list[Finding] = field(default_factory=list)
@@ -174,6 +177,7 @@ class Report:
     claims: list[Claim] = field(default_factory=list)
     members: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     defines: list[str] = field(default_factory=list)
+    storages: dict[str | None, dict[str, int | None]] = field(default_factory=dict)
     _seen: set[tuple[object, ...]] = field(default_factory=set)
     _full: bool = False
 

@@ -25,6 +25,21 @@ def test_an_honest_archive_is_read_in_full():
     assert only_light(report), (report.findings, report.unread_parts)
 
 
+def test_a_storage_that_no_pickle_refers_to_is_hidden_data():
+    data = torch_zip(torch_pickle(1), [FLOATS, bytes(range(64))])
+    assert "TORCH-HIDDEN-DATA" in grave_rules_of(scanned(data, "model.pt"))
+
+
+@pytest.mark.parametrize("storage", [FLOATS + b"more of it", FLOATS[:-4], b""])
+def test_a_storage_of_another_length_than_the_pickle_says_is_found(storage):
+    report = scanned(torch_zip(torch_pickle(1), [storage]), "model.pt")
+    assert "TORCH-HIDDEN-DATA" in grave_rules_of(report)
+
+
+def test_a_storage_that_is_missing_is_unread():
+    assert scanned(torch_zip(torch_pickle(2), [FLOATS]), "model.pt").unread_parts
+
+
 def test_a_harmful_data_pkl_is_found():
     report = scanned(torch_zip(HARMFUL_PICKLE, [FLOATS]), "model.pt")
     assert "PICKLE-EXEC" in grave_rules_of(report)
@@ -54,7 +69,7 @@ def test_a_storage_that_is_a_program_is_found():
     assert "CODE-NATIVE" in grave_rules_of(report)
 
 
-@pytest.mark.parametrize("numbers", [b"N." + bytes(14), b"K\x01." + bytes(13), b"]." + FLOATS])
+@pytest.mark.parametrize("numbers", [b"N." + bytes(14), b"K\x01." + bytes(13), b"]." + FLOATS[2:]])
 def test_numbers_that_begin_like_a_pickle_are_no_finding(numbers):
     report = scanned(torch_zip(torch_pickle(), [numbers]), "model.pt")
     assert only_light(report), (report.findings, report.unread_parts)

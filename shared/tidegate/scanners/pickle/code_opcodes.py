@@ -6,6 +6,7 @@ What is imported or called is in the machine's trace when the function returns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tidegate.scanners.callables import Standing, Use, judge, python3_name
@@ -14,6 +15,7 @@ from tidegate.scanners.pickle import arrays, calls, data_types, objects
 from tidegate.scanners.pickle.opcodes import Number, Operand, Text
 from tidegate.scanners.pickle.source import Break
 from tidegate.scanners.pickle.stack_opcodes import Handler, refuse_change
+from tidegate.scanners.pickle.trace import Trace
 from tidegate.scanners.pickle.values import (
     Call,
     Global,
@@ -25,9 +27,12 @@ from tidegate.scanners.pickle.values import (
     items_of,
     show,
 )
+from tidegate.scanners.torch_tensors.dtypes import DTYPES, STORAGES
 
 if TYPE_CHECKING:
     from tidegate.scanners.pickle.machine import Machine
+
+_STORAGE_PARTS = 5
 
 
 def _import(machine: Machine, module: str, name: str, offset: int) -> Global:
@@ -180,6 +185,8 @@ def _persistent_value(machine: Machine, offset: int, _operand: Operand) -> None:
 
 def _persistent(machine: Machine, key: Value, offset: int) -> None:
     of_torch = isinstance(key, Items) and key.kind == "tuple" and key.kept[:1] == ["storage"]
+    if of_torch and isinstance(key, Items):
+        _note_storage(machine.trace, key.kept)
     machine.trace.note(
         "PICKLE-PERSISTENT-ID",
         offset,
@@ -211,6 +218,19 @@ def _persistent(machine: Machine, key: Value, offset: int) -> None:
         machine.stack.append(key.kept[1])
         return
     machine.stack.append(Persistent(key))
+
+
+def _note_storage(trace: Trace, parts: Sequence[Value]) -> None:
+    """Keep the storage that torch names so: ("storage", class, key, device, number of elements)."""
+    if len(parts) != _STORAGE_PARTS or not isinstance(parts[2], str):
+        return
+    kind, count = parts[1], parts[4]
+    size = None
+    if isinstance(kind, Global) and isinstance(count, int) and kind.module.startswith("torch"):
+        dtype = DTYPES.get(STORAGES.get(kind.name, ""))
+        width = 1 if kind.name == "UntypedStorage" else None if dtype is None else dtype.size
+        size = None if width is None else count * width
+    trace.storages[parts[2]] = size
 
 
 HANDLERS: dict[str, Handler] = {

@@ -39,6 +39,8 @@ class PickleScanner(Scanner):
         outcome = read_streams(subject.stream, subject.size, trace)
         if outcome.unread is not None and (trace.named or not nested.inside_pickle):
             report.unread(subject, outcome.unread)
+        if trace.storages and outcome.unread is None:
+            report.storages.setdefault(subject.member, {}).update(trace.storages)
         harmless = report_trace(trace, subject, report)
         if harmless and outcome.unread is None:
             self._ask_second(subject, report, outcome, trace, plain=not nested.count)

@@ -89,6 +89,8 @@ class Trace:
     `stream` is the file itself, for constants that are read again.
     `doubtful` names what was only seen by a reading that may be a misreading.
     `torch_files` has the places of the long strings that `examine` had read as files of torch.
+    `storages` are those of a torch archive that the stream refers to, by key, each with its bytes
+    (None where its type does not tell).
     """
 
     examine: Examine | None = None
@@ -104,6 +106,7 @@ class Trace:
     stream: BinaryIO | None = None
     doubtful: set[tuple[str, str]] = field(default_factory=set)
     torch_files: set[int] = field(default_factory=set)
+    storages: dict[str, int | None] = field(default_factory=dict)
     _noted: set[tuple[str, str]] = field(default_factory=set)
 
     def name(self, found: Global) -> None:

@@ -59,6 +59,7 @@ def scan_script_pickle(part: Subject, report: Report, dispatcher: Dispatcher) ->
         )
     for unread in seen.unread_parts:
         report.unread(replace(part, member=unread.member), unread.reason)
+    report.storages.update(seen.storages)
 
 
 def scan_bytecode(part: Subject, report: Report) -> None:

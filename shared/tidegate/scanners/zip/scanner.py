@@ -12,6 +12,7 @@ from tidegate.scanners.zip.directory import Archive, Gap, Member, read_archive
 from tidegate.scanners.zip.members import label, open_member, report_structure
 from tidegate.scanners.zip.salvage import find_members
 from tidegate.scanners.zip.several import archive_bounds
+from tidegate.scanners.zip.storages import check_storages
 from tidegate.scanners.zip.torch import TorchLayout, torch_layout
 
 _SPECIAL = frozenset({stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK})
@@ -48,6 +49,8 @@ class ZipScanner(Scanner):
                 report.unread(subject, f"more than {budget.limits.max_members} members in all")
                 return
             _scan_member(member, subject, report, dispatcher, torch, raw)
+        if torch is not None:
+            check_storages(archive, torch, subject, report)
         if archive.unread and not archive.members:
             _scan_salvaged(subject, report, dispatcher)
         _scan_gaps(archive.gaps, subject, report, dispatcher)
