@@ -60,17 +60,20 @@ def settle(sizes: Mapping[str, int], results: Mapping[str, FileResult]) -> None:
         results: what each of them came to.
     """
     claims: dict[str, list[Claim]] = {}
+    # What a file's own reader accounts for lets nothing through, and is no hidden data either.
+    own: dict[str, list[Claim]] = {}
     for claimant, result in results.items():
         for claim in result.claims:
             path = resolved(claimant, claim.location)
             problem = _problem(path, claim, sizes)
             if problem is not None:
                 _hold(claimant, claim, problem, result)
-            elif path is not None and path in results and path != claimant:
-                claims.setdefault(path, []).append(claim)
+            elif path is not None and path in results:
+                (own if path == claimant else claims).setdefault(path, []).append(claim)
     for path, made in claims.items():
         result = results[path]
-        uncovered = _uncovered(made, sizes[path])
+        mine = own.get(path, [])
+        uncovered = _uncovered([*made, *mine], sizes[path]) or _shifted(made, mine)
         if uncovered is not None:
             start, end = uncovered
             _add(
@@ -185,6 +188,20 @@ def _uncovered(claims: list[Claim], size: int) -> tuple[int, int] | None:
         at = max(at, start + length)
     if size > at and not (size - at < alignment and size % _unit(alignment) == 0):
         return at, size
+    return None
+
+
+def _shifted(claims: list[Claim], own: list[Claim]) -> tuple[int, int] | None:
+    """A stretch of the file's own that others claim in part: its bytes have been moved."""
+    if any(claim.ranges is None for claim in claims):
+        return None
+    claimed = merged(pair for claim in claims for pair in claim.ranges or ())
+    for start, length in (pair for claim in own for pair in claim.ranges or ()):
+        end = start + length
+        for first, size in claimed:
+            overlaps = first < end and start < first + size
+            if overlaps and not (first <= start and end <= first + size):
+                return start, end
     return None
 
 

@@ -5,8 +5,10 @@ that hold what is below it (google.github.io/tensorstore/kvstore/ocdbt). A data 
 values and nodes. The values are chunks of arrays, which are numbers to whoever loads them, and
 small texts that describe them.
 
-Always holds: of each node, the files that it names are claimed as raw data, and the values that
-stand in the node itself are looked at; a node that breaks the format is a finding.
+Always holds: of each node and manifest, exactly the stretches of data files to which it refers are
+claimed as raw data, and the values that stand in the node itself are looked at; a node that breaks
+the format is a finding. Bytes of a data file that are no node, and to which nothing refers, are
+held.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ _MAX_ENTRIES = 1_000_000
 _DATA_FOLDER = "d"
 _DATA_FILE = re.compile(r"(?:[A-Za-z0-9_][\w.-]{0,80}/){0,8}d/[0-9a-f]{32}", re.ASCII)
 """How TensorStore names data files; no other file is let through for being named."""
+
+Places = dict[str, list[tuple[int, int]]]
+"""Stretches of data files, as start and length, by the file's path."""
 
 
 class _Reader:
@@ -74,7 +79,7 @@ class OcdbtScanner(Scanner):
         at = read = 0
         while head[at : at + 4] in {MANIFEST, NODE}:
             length = int.from_bytes(head[at + 4 : at + _HEAD], "little")
-            self._structure(head[at : at + length], length, subject, report, dispatcher)
+            self._structure(head[at : at + length], at, length, subject, report, dispatcher)
             at += max(length, _HEAD)
             read += length
         # A broken length may lead anywhere.
@@ -86,7 +91,8 @@ class OcdbtScanner(Scanner):
         while start >= 0:
             length = int.from_bytes(tail[start + 4 : start + _HEAD], "little")
             if _HEAD < length <= len(tail) - start:
-                self._structure(tail[start : start + length], length, subject, report, dispatcher)
+                node = tail[start : start + length]
+                self._structure(node, before + start, length, subject, report, dispatcher)
                 read += length
                 start += length - 4
             start = tail.find(NODE, start + 4)
@@ -98,27 +104,40 @@ class OcdbtScanner(Scanner):
             report.unread(subject, "bytes that no node of the file describes")
 
     def _structure(
-        self, data: bytes, length: int, subject: Subject, report: Report, dispatcher: Dispatcher
+        self,
+        data: bytes,
+        at: int,
+        length: int,
+        subject: Subject,
+        report: Report,
+        dispatcher: Dispatcher,
     ) -> None:
         try:
             if len(data) != length or length < _HEAD + 2 + _CHECKSUM:
                 raise ValueError("it breaks off")
             reader = _Reader(_decoded(data))
             if data[:4] == MANIFEST:
-                self._claim(_manifest_files(reader), subject, report, from_manifest=True)
+                paths = _manifest_files(reader)
+                self._claim(_versions(reader, paths), subject, report, from_manifest=True)
                 return
             height = reader.take(1)[0]
-            self._claim(_files(reader), subject, report, from_manifest=False)
-            if height == 0:
-                for value in _inline_values(reader):
+            paths = _files(reader)
+            if height:
+                self._claim(_children(reader, paths), subject, report, from_manifest=False)
+            else:
+                values, inline = _values(reader, paths)
+                self._claim(values, subject, report, from_manifest=False)
+                for value in inline:
                     _look_at(value, subject, report, dispatcher)
+            # Others need not refer to a node of an earlier state; it was read all the same.
+            report.claim(subject, subject.name, [(at, length)], optional=True)
         except ValueError as problem:
             report.found(
                 "OCDBT-MALFORMED", subject, f"A structure of the database can't be read: {problem}."
             )
 
     def _claim(
-        self, paths: list[str], subject: Subject, report: Report, *, from_manifest: bool
+        self, places: Places, subject: Subject, report: Report, *, from_manifest: bool
     ) -> None:
         """Claim the data files; a manifest lies beside their folder, a node inside of it."""
         if subject.name.startswith("bytes@"):
@@ -127,13 +146,14 @@ class OcdbtScanner(Scanner):
         inner = (subject.member or subject.path).rpartition("!")[2]
         folder = posixpath.dirname(inner.replace("\\", "/"))
         if not from_manifest and posixpath.basename(folder) != _DATA_FOLDER:
-            if paths:
+            if places:
                 report.unread(subject, "an OCDBT node that lies in no folder of data files")
             return
-        for path in paths:
+        for path, ranges in places.items():
             if _DATA_FILE.fullmatch(path) is None:
                 raise ValueError(f"it names {shown(path)}, which is no data file")
-            report.claim(subject, path if from_manifest else f"../{path}", optional=True)
+            location = path if from_manifest else f"../{path}"
+            report.claim(subject, location, ranges, optional=True)
 
 
 def _decoded(data: bytes) -> bytes:
@@ -174,12 +194,51 @@ def _files(reader: _Reader) -> list[str]:
     return paths
 
 
-def _inline_values(reader: _Reader) -> list[bytes]:
-    count = reader.varint()
-    if count > _MAX_ENTRIES:
-        raise ValueError("it has too many entries")
+def _placed(paths: list[str], files: list[int], *columns: list[int]) -> Places:
+    """The stretches by data file: columns of starts and lengths beside one of file numbers."""
+    places: Places = {}
+    for number, start, length in zip(files, *columns, strict=True):
+        if number >= len(paths):
+            raise ValueError("it refers to a file that it does not name")
+        places.setdefault(paths[number], []).append((start, length))
+    return places
+
+
+def _versions(reader: _Reader, paths: list[str]) -> Places:
+    """The roots of the versions that stand in a manifest, and the nodes of the older ones."""
+    count = _entries(reader)
+    reader.varints(count)
+    heights = reader.take(count)
+    places = _placed(paths, *(reader.varints(count) for _ in range(3)))
+    for _ in range(3):
+        reader.varints(count)
+    reader.take(8 * count)
+    del heights
+    older = _entries(reader)
+    reader.varints(older)
+    for path, ranges in _placed(paths, *(reader.varints(older) for _ in range(3))).items():
+        places.setdefault(path, []).extend(ranges)
+    return places
+
+
+def _children(reader: _Reader, paths: list[str]) -> Places:
+    """The nodes below an inner node."""
+    count = _entries(reader)
     if not count:
-        return []
+        return {}
+    reader.varints(count - 1)
+    suffixes = reader.varints(count)
+    reader.varints(count)
+    for suffix in suffixes:
+        reader.take(suffix)
+    return _placed(paths, *(reader.varints(count) for _ in range(3)))
+
+
+def _values(reader: _Reader, paths: list[str]) -> tuple[Places, list[bytes]]:
+    """The values of a leaf: where those in data files lie, and those that stand in the node."""
+    count = _entries(reader)
+    if not count:
+        return {}, []
     reader.varints(count - 1)
     for suffix in reader.varints(count):
         reader.take(suffix)
@@ -187,8 +246,18 @@ def _inline_values(reader: _Reader) -> list[bytes]:
     kinds = reader.take(count)
     if any(kind > 1 for kind in kinds):
         raise ValueError("a value of unknown kind")
-    reader.varints(2 * sum(kinds))
-    return [reader.take(size) for size, kind in zip(lengths, kinds, strict=True) if kind == 0]
+    outside = sum(kinds)
+    files, starts = reader.varints(outside), reader.varints(outside)
+    sizes = [length for length, kind in zip(lengths, kinds, strict=True) if kind]
+    inline = [reader.take(size) for size, kind in zip(lengths, kinds, strict=True) if kind == 0]
+    return _placed(paths, files, starts, sizes), inline
+
+
+def _entries(reader: _Reader) -> int:
+    count = reader.varint()
+    if count > _MAX_ENTRIES:
+        raise ValueError("it has too many entries")
+    return count
 
 
 def _look_at(value: bytes, subject: Subject, report: Report, dispatcher: Dispatcher) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import shutil
 
 import pytest
 from samples.archives import HARMFUL_PICKLE
@@ -174,12 +175,27 @@ def test_what_is_laid_into_a_checkpoint_is_held(orbax):
 
 
 def manifest(*paths: bytes) -> bytes:
-    """A manifest that names those data files, as TensorStore writes it without compression."""
+    """A manifest with a root of 240 bytes in each of those data files, without compression."""
     table = bytes([len(paths)]) + bytes(len(paths) - 1)
     table += bytes(map(len, paths)) + bytes(len(paths)) + b"".join(paths)
-    body = bytes(16) + b"\0\x80\x08\x80\xc2\xd7\x2f\x04\0" + table
+    count = len(paths)
+    roots = bytes([count]) + bytes([1] * count) + bytes(count) + bytes(range(count))
+    roots += bytes(count) + b"\xf0\x01" * count + bytes(3 * count) + bytes(8 * count)
+    body = bytes(16) + b"\0\x80\x08\x80\xc2\xd7\x2f\x04\0" + table + roots + b"\0"
     size = 12 + 2 + len(body) + 4
     return b"\x0c\xdb\x3a\x2a" + size.to_bytes(8, "little") + b"\0\0" + body + bytes(4)
+
+
+@pytest.mark.parametrize("more", [os.urandom(300), b"x" * 40, bytes(64)])
+def test_bytes_of_a_data_file_to_which_nothing_refers_are_held(orbax, tmp_path, more):
+    shutil.copytree(orbax, tmp_path / "checkpoint")
+    for path in sorted((tmp_path / "checkpoint").rglob("d/*")):
+        before = path.read_bytes()
+        for data in (before + more, more + before):
+            path.write_bytes(data)
+            assert "EXTERNAL-DATA-HIDDEN" in grave_rules_of(scanned_folder(tmp_path))
+        path.write_bytes(before)
+    assert_clean(scanned_folder(tmp_path))
 
 
 def test_a_manifest_lets_nothing_through_but_data_files(tmp_path):

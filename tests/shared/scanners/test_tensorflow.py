@@ -155,10 +155,14 @@ def test_a_table_filled_from_a_file_of_the_machine_is_held():
     assert found(saved_model(graph=graph)) == {"TF-FILE-PATH"}
     asset = field(6, field(1, field(1, "p:0")) + field(2, "vocab.txt"))
     assert_clean(scanned(saved_model(asset, graph=graph)))
-    # As TensorFlow 1 lists the word lists of a training run: said, and not held.
+    # TensorFlow 1 lists the word lists of a training run so; it is opened all the same.
     listed = field(4, field(1, "asset_filepaths") + field(2, field(1, field(1, "p:0"))))
-    report = scanned(saved_model(listed, graph=graph))
-    assert {one.severity for one in report.findings} == {Severity.MEDIUM}
+    for path in ("/etc/passwd", "../../x.txt", "s3://bucket/x.txt", "\\\\host\\x"):
+        outside = table + node_def("HashTableV2", "h") + constant("p", path)
+        report = scanned(saved_model(listed, graph=outside))
+        assert {one.severity for one in report.findings} == {Severity.HIGH}
+    inside = table + node_def("HashTableV2", "h") + constant("p", "vocab.txt")
+    assert_clean(scanned(saved_model(listed, graph=inside)))
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "C:\\x", "http://h/x"])

@@ -81,7 +81,6 @@ class GraphJudge(Judge):
         self._used: dict[str, int] = {}
         self._functions: set[str] = set()
         self._assets: set[str] = set()
-        self._listed: set[str] = set()
         self._bodies: list[Body] = []
         self._nodes = 0
 
@@ -245,16 +244,6 @@ class GraphJudge(Judge):
             self._text(text, "a list of texts", frame.offset)
         return frame.all("value")[:_MAX_TEXTS]
 
-    def collection(self, frame: Frame) -> list[bytes]:
-        """The names of nodes in a collection."""
-        return [name for names in frame.all("node_list") for name in names]
-
-    def collections(self, frame: Frame) -> None:
-        """A collection by its name: of one, the nodes are the paths of assets."""
-        if "asset_filepaths" in frame.texts("key"):
-            names = (name for names in frame.all("value") for name in names)
-            self._listed.update(name.decode("latin-1").split(":", 1)[0] for name in names)
-
     def metadata(self, frame: Frame) -> None:
         """What Keras keeps of a layer, as JSON."""
         for blob in frame.all("metadata"):
@@ -320,14 +309,11 @@ class GraphJudge(Judge):
         for name, refusal, offset in sorted(found, key=lambda each: -each[1].severity):
             self._operator(name, refusal, offset)
         assets = frozenset(self._assets)
-        grave = {id(node) for node, _ in problems(self._bodies, assets | self._listed)}
         for node, problem in problems(self._bodies, assets):
             self.report.found(
                 "TF-FILE-PATH",
                 self.subject,
                 f"The graph opens files with {shown(node.op)}, and {shown(problem, 160)}.",
-                # TensorFlow 1 keeps the paths of a training run's word lists in the graph.
-                severity=None if id(node) in grave else Severity.MEDIUM,
                 offset=node.offset,
                 detail=shown(f"{node.op}: {problem}", 200),
             )
@@ -347,8 +333,6 @@ _HANDLERS = {
     "GraphDef": GraphJudge.graph,
     "AssetFileDef": GraphJudge.asset,
     "TensorInfo": GraphJudge.tensor_info,
-    "CollectionDef": GraphJudge.collection,
-    "MetaGraphDef.CollectionDefEntry": GraphJudge.collections,
     "CollectionDef.BytesList": GraphJudge.texts,
     "CollectionDef.NodeList": GraphJudge.texts,
     "BytesList": GraphJudge.texts,
