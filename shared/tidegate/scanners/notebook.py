@@ -8,6 +8,8 @@ Always holds: a cell that could not be read is unread; a kernel of another langu
 
 from __future__ import annotations
 
+import bisect
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from typing import Any
 
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Severity, Subject
 from tidegate.scanners.notebook_lines import CellReader
-from tidegate.scanners.python_source import SourceError, When, judge_source, report_source
+from tidegate.scanners.python_source import SourceError, When, judge_source, report_unreadable
 from tidegate.scanners.streams import read_exactly, shown
 from tidegate.scanners.text import encoding_of
 
@@ -35,7 +37,14 @@ _GRAVE_SCRIPT = re.compile(
     r"|Jupyter\.notebook\.kernel|requestExecute|/api/(?:contents|kernels|terminals)"
 )
 _HTML = frozenset({"text/html", "image/svg+xml", "text/markdown", "application/xhtml+xml"})
-_SCRIPTS = frozenset({"application/javascript", "text/javascript", "application/ecmascript"})
+_SCRIPTS = frozenset(
+    {"application/javascript", "text/javascript", "application/ecmascript", "text/ecmascript",
+     "application/x-javascript"}
+)  # fmt: skip
+_LINKED_SCRIPT = re.compile(r"\{\s*javascript\s*:", re.IGNORECASE)
+# The keys under which a widget names the package whose script a browser loads for it.
+_WIDGET_MODULES = frozenset({"model_module", "view_module", "_model_module", "_view_module"})
+_NO_PACKAGE = re.compile(r"://|^//|^data:|^[./\\]")
 
 
 class NotebookScanner(Scanner):
@@ -57,7 +66,8 @@ class NotebookScanner(Scanner):
         language = _language(content)
         reader = CellReader(subject, report)
         sources = []
-        for cell in cells:
+        for number, cell in enumerate(cells, 1):
+            reader.cell = number
             if not isinstance(cell, dict):
                 report.unread(subject, "a cell that is no object")
                 continue
@@ -65,13 +75,18 @@ class NotebookScanner(Scanner):
             text = "\n".join(_text(cell[key]) for key in ("source", "input") if key in cell)
             kind = cell.get("cell_type")
             if kind not in _NO_CODE:
-                sources.append(reader.python_of(text) if language in _PYTHON else text)
-                for output in _outputs(cell.get("outputs")):
-                    _judge_output(*output, subject, report)
-            elif kind != "raw":
-                _judge_html(text, "A text cell", subject, report)
+                sources.append((number, reader.python_of(text) if language in _PYTHON else text))
+                for media, value in _outputs(cell.get("outputs")):
+                    what = f"Cell {number}: an output of type {media}"
+                    _judge_output(media, value, what, subject, report)
+            elif kind != "raw" or "html" in str(cell.get("metadata")):
+                _judge_html(text, f"Cell {number}, a text,", subject, report)
+            for media, value in _attachments(cell.get("attachments")):
+                what = f"Cell {number}: an attachment of type {media}"
+                _judge_output(media, value, what, subject, report)
+        _judge_widgets(content.get("metadata"), subject, report)
         if language not in _PYTHON:
-            if any(source.strip() for source in sources):
+            if any(source.strip() for _, source in sources):
                 message = f"The notebook's code is for {shown(language)}, which is not read here."
                 report.found("CODE-SCRIPT", subject, message, detail=shown(language))
             return
@@ -146,15 +161,43 @@ def _outputs(outputs: object) -> Iterator[tuple[str, str]]:
                 yield kind, _text(output[key])
 
 
-def _judge_output(kind: str, text: str, subject: Subject, report: Report) -> None:
-    if kind in _SCRIPTS:
-        _report_script(text, f"An output of type {kind}", subject, report)
-    elif kind in _HTML:
-        _judge_html(text, f"An output of type {kind}", subject, report)
+def _attachments(attachments: object) -> Iterator[tuple[str, str]]:
+    """Each file that is attached to a cell, with its media type."""
+    for file in attachments.values() if isinstance(attachments, dict) else ():
+        for kind, value in file.items() if isinstance(file, dict) else ():
+            yield kind.lower().split(";")[0].strip(), _text(value)
+
+
+def _judge_widgets(metadata: object, subject: Subject, report: Report) -> None:
+    """What the state of widgets makes a browser load: other modules, scripts, and HTML."""
+    pending: list[object] = [metadata.get("widgets") if isinstance(metadata, dict) else None]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending.extend(value)
+        if not isinstance(value, dict):
+            continue
+        pending.extend(value.values())
+        for key, text in value.items():
+            if not isinstance(text, str):
+                continue
+            script = key in {"_esm", "esm"} and text.strip()
+            if script or (key in _WIDGET_MODULES and _NO_PACKAGE.search(text)):
+                _report_script(text, "The state of a widget", subject, report)
+            elif "<" in text:
+                _judge_html(text, "The state of a widget", subject, report)
+
+
+def _judge_output(kind: str, text: str, what: str, subject: Subject, report: Report) -> None:
+    if kind in _SCRIPTS or kind.startswith("application/vnd.bokehjs"):
+        if text.strip():
+            _report_script(text, what, subject, report)
+    elif kind in _HTML or _LINKED_SCRIPT.search(text):
+        _judge_html(text, what, subject, report)
 
 
 def _judge_html(text: str, what: str, subject: Subject, report: Report) -> None:
-    if _RUNS.search(text):
+    if _RUNS.search(text) or _RUNS.search(html.unescape(text)):
         _report_script(text, what, subject, report)
     elif _FRAME.search(text):
         message = f"{what} shows another page in a frame."
@@ -174,17 +217,30 @@ def _report_script(text: str, what: str, subject: Subject, report: Report) -> No
     )
 
 
-def _judge_cells(sources: list[str], subject: Subject, report: Report) -> None:
-    whole = "\n".join(sources)
+def _judge_cells(cells: list[tuple[int, str]], subject: Subject, report: Report) -> None:
+    """Judge all code cells as one source, and say of each finding in which cell it is."""
     try:
-        judge_source(whole, at=When.CALLED)
+        found = judge_source("\n".join(source for _, source in cells), at=When.CALLED)
     except SourceError:
         readable = []
-        for number, source in enumerate(sources, 1):
+        for number, source in cells:
             try:
                 judge_source(source, at=When.CALLED)
-                readable.append(source)
+                readable.append((number, source))
             except SourceError as error:
-                report.unread(subject, f"code cell {number}: {error}")
-        whole = "\n".join(readable)
-    report_source(whole, subject, report, at=When.CALLED)
+                report.unread(subject, f"cell {number}: {error}")
+        cells = readable
+        try:
+            found = judge_source("\n".join(source for _, source in cells), at=When.CALLED)
+        except SourceError as error:
+            report_unreadable(error, subject, report)
+            return
+    starts, line = [], 1
+    for _, source in cells:
+        starts.append(line)
+        line += source.count("\n") + 1
+    for one in found:
+        at = max(0, bisect.bisect_right(starts, one.line) - 1)
+        place = f"Cell {cells[at][0]}, line {one.line - starts[at] + 1}" if cells else "It"
+        message = one.message.replace(f"Line {one.line}", place, 1)
+        report.found(one.rule, subject, message, severity=one.severity, detail=one.detail)

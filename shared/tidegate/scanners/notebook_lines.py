@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 
 from tidegate.scanners.interface import Report, Severity, Subject
+from tidegate.scanners.python_source.capabilities import steers_programs
 from tidegate.scanners.python_source.text import SourceError, parsed
 from tidegate.scanners.requirements import elsewhere
 from tidegate.scanners.streams import shown
@@ -27,6 +28,17 @@ _SETTING = re.compile(r"[\w.]+(?:\s*=\s*[\w.\s,'\"\[\]{}:+-]*)?")
 _HELP = re.compile(r"^\s*(?:\?{1,2}[\w.*]+|[\w.*]+\?{1,2})\s*$")
 _SEPARATORS = re.compile(r"&&|\|\||[;|&\n]")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+_SCRIPT = re.compile(r"<\s*script|\bon[a-z]{3,20}\s*=\s*[\"'(\w]|javascript\s*:|\\write18", re.I)
+_WRITING = frozenset({"logstart", "notebook", "history", "hist", "save"})
+
+
+def _leads_away(argument: str) -> bool:
+    """Whether some path among the words of a magic lies outside the notebook's folder."""
+    return _ADDRESS.search(argument) is not None or any(
+        word.startswith(("/", "~", "\\")) or ".." in word for word in argument.split()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,8 @@ class CellReader:
     def __init__(self, subject: Subject, report: Report) -> None:
         self._subject = subject
         self._report = report
+        self.cell = 0
+        """The number of the cell that is read, for whoever looks for it."""
 
     def python_of(self, text: str) -> str:
         """What is left of a code cell as Python, with the rest judged."""
@@ -100,9 +114,12 @@ class CellReader:
         if name in lists.python_magics:
             return f"{self.python_of(argument)}\n{self.python_of(rest)}"
         if name in {"writefile", "file"}:
-            self._found("NOTEBOOK-MAGIC", f"%%{name} {argument}", Severity.MEDIUM, "writes a file")
+            grave = None if _leads_away(argument) else Severity.MEDIUM
+            self._found("NOTEBOOK-MAGIC", f"%%{name} {argument}", grave, "writes a file")
             return rest if argument.endswith(".py") else ""
         if name in lists.text_magics or name in lists.quiet_magics:
+            if _SCRIPT.search(rest):
+                self._found("NOTEBOOK-MAGIC", f"%%{name}", None, "shows a script")
             return ""
         if name in lists.shells:
             for line in re.sub(r"\\\n", " ", rest).split("\n"):
@@ -130,16 +147,20 @@ class CellReader:
             self._shell(rest)
         elif name == "config" and argument and not _SETTING.fullmatch(argument):
             self._found("NOTEBOOK-MAGIC", f"%{name} {argument}", None, "runs what it sets")
+        elif name in _WRITING and _leads_away(argument):
+            self._found("NOTEBOOK-MAGIC", f"%{name} {argument}", None, "writes a file")
+        elif name in {"env", "set_env"} and steers_programs(re.split(r"[=\s]", argument)[0]):
+            does = "sets what decides which code programs load"
+            self._found("NOTEBOOK-MAGIC", f"%{name} {argument}", None, does)
+        elif name == "store" and "-r" in argument.split():
+            self._found("NOTEBOOK-MAGIC", f"%{name} {argument}", Severity.MEDIUM, "unpickles")
         elif name in lists.quiet_magics or name in lists.text_magics:
             return "None"
         elif name in {"load_ext", "reload_ext"}:
             grave = None if argument not in lists.extensions else Severity.INFO
             self._found("NOTEBOOK-MAGIC", f"%{name} {argument}", grave, "imports an extension")
         elif name in lists.local_magics:
-            away = _ADDRESS.search(argument) or argument.startswith(("/", "~", "\\")) or (
-                ".." in argument
-            )  # fmt: skip
-            grave = None if away else Severity.MEDIUM
+            grave = None if _leads_away(argument) else Severity.MEDIUM
             self._found("NOTEBOOK-MAGIC", f"%{name} {argument}", grave, "runs another file")
         else:
             self._found("NOTEBOOK-MAGIC", f"%{name}", None, "is a magic that is not known")
@@ -181,7 +202,7 @@ class CellReader:
             self._report.found(
                 "REQUIREMENTS-ELSEWHERE",
                 self._subject,
-                f"A cell {away}: {shown(whole)}",
+                f"Cell {self.cell} {away}: {shown(whole)}",
                 detail=shown(whole, 200),
             )
         else:
@@ -195,7 +216,7 @@ class CellReader:
         self._report.found(
             rule,
             self._subject,
-            f"A cell's line `{shown(line or what)}` {does}{part}.",
+            f"Cell {self.cell}: its line `{shown(line or what)}` {does}{part}.",
             severity=severity,
             detail=shown(what, 200),
         )

@@ -194,3 +194,63 @@ def test_a_broken_notebook_is_unread(data):
 
 def test_a_cell_that_is_no_python_is_unread():
     assert scanned(notebook("x = = 1"), "x.ipynb").unread_parts
+
+
+def test_a_finding_says_in_which_cell_and_line_it_is():
+    report = scanned(
+        notebook(markdown("# x"), "import os\nx = 1", "y = 2\nos.system('id')", "!touch /tmp/x"),
+        "x.ipynb",
+    )
+    messages = [found.message for found in report.findings if found.severity >= Severity.HIGH]
+    assert any(message.startswith("Cell 3, line 2 ") for message in messages)
+    assert any(message.startswith("Cell 4: its line `touch /tmp/x`") for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("text/ecmascript", "fetch('x')"),
+        ("application/vnd.bokehjs_load.v0+json", "fetch('http://host.example')"),
+        ("text/latex", "\\href{javascript:alert(1)}{x}"),
+        ("text/html", "<a href='&#106;avascript:alert(1)'>x</a>"),
+    ],
+)
+def test_outputs_of_other_types_run_scripts_too(kind, text):
+    data = notebook(code("x", shows(kind, text)))
+    assert "NOTEBOOK-OUTPUT" in grave_rules_of(scanned(data, "x.ipynb"))
+
+
+def test_attachments_raw_cells_and_widgets_are_looked_at():
+    script = "<script>alert(1)</script>"
+    attached = {**markdown("![x](attachment:x)"), "attachments": {"x": {"text/html": script}}}
+    assert "NOTEBOOK-OUTPUT" in grave_rules_of(scanned(notebook(attached), "x.ipynb"))
+    raw = {"cell_type": "raw", "metadata": {"raw_mimetype": "text/html"}, "source": script}
+    assert "NOTEBOOK-OUTPUT" in grave_rules_of(scanned(notebook(raw), "x.ipynb"))
+    for state in (
+        {"model_name": "HTMLModel", "state": {"value": script}},
+        {"model_module": "https://host.example/x.js", "state": {}},
+        {"model_module": "anywidget", "state": {"_esm": "export default {}"}},
+    ):
+        widgets = {"application/vnd.jupyter.widget-state+json": {"state": {"a": state}}}
+        data = notebook("x = 1", widgets=widgets)
+        assert "NOTEBOOK-OUTPUT" in grave_rules_of(scanned(data, "x.ipynb"))
+    plain = {"model_module": "@jupyter-widgets/controls", "state": {"value": "<b>5%</b>"}}
+    data = notebook("x = 1", widgets={"application/x": {"state": {"a": plain}}})
+    assert not grave_rules_of(scanned(data, "x.ipynb"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["%env LD_PRELOAD=/tmp/x.so", "%set_env PYTHONPATH /tmp/x", "%%writefile ~/.bashrc\nx",
+     "%logstart /root/.bashrc append", "%notebook ../../x.ipynb", "%%markdown\n<script>1</script>",
+     "'{0.__init__.__globals__}'.format(print)", "x = \"__import__('os').system('id')\"",
+     "from mako.template import Template\nTemplate('${1}').render()",
+     "import matplotlib\nmatplotlib.use('module://somebody')"],
+)  # fmt: skip
+def test_settings_files_outside_and_texts_that_are_code_are_held(source):
+    assert grave_rules_of(scanned(notebook(source), "x.ipynb"))
+
+
+def test_files_beside_the_notebook_and_plain_settings_are_not_held():
+    data = notebook("%env OMP_NUM_THREADS=4", "%%writefile train.txt\nx", "%%latex\nx^2")
+    assert not grave_rules_of(scanned(data, "x.ipynb"))

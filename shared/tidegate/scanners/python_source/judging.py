@@ -7,6 +7,7 @@ Always holds: of several values that an expression may have, the gravest counts.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from tidegate.scanners.interface import Severity
@@ -27,6 +28,11 @@ _MOMENT = {
 # Attributes of imported modules that sources of their own kind set on themselves.
 _ORDINARY = frozenset({"sys.argv", "sys.path", "sys.stdout", "sys.stderr", "warnings.filters",
                        "warnings.showwarning", "sys.dont_write_bytecode"})  # fmt: skip
+# Code, and format strings that step from a value to Python's internals.
+_CODE_IN_TEXT = re.compile(
+    r"__import__\s*\(\s*['\"][\w.]+['\"]\s*\)\s*\."
+    r"|\{[\w.\[\]]{0,80}__(?:globals|init|subclasses|builtins|mro|base|code)__"
+)
 _OWN_NAMESPACE = frozenset({"__name__", "__package__"})
 
 
@@ -148,6 +154,9 @@ class _Judge:
             text = text.decode("latin-1")
         if isinstance(text, str) and known.is_telling_text(text):
             self._reached(known.capability("escape"), f"the text {text}", site)
+        if isinstance(text, str) and (_CODE_IN_TEXT.search(text) or text.startswith("module://")):
+            why = "as a text that somebody may evaluate"
+            self._reached(known.capability("execution"), text[:100], site, why=why)
         if isinstance(text, str) and known.is_sensitive(text):
             why = "a place of secrets, or where programs start by themselves"
             self._reached(known.capability("credentials"), text[:100], site, why=why)
