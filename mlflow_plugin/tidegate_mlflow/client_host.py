@@ -22,7 +22,6 @@ from mlflow.store.artifact.models_artifact_repo import (
     ModelsArtifactRepository,
 )
 from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
-from mlflow.tracking.artifact_utils import _download_artifact_from_uri
 from mlflow.utils.file_utils import create_tmp_dir
 from mlflow.utils.uri import (
     is_databricks_unity_catalog_uri,
@@ -38,7 +37,6 @@ __all__ = [
     "ModelsArtifactRepository",
     "RunsArtifactRepository",
     "add_model_meta",
-    "download",
     "get_artifact_repository",
     "logged_model_of_run",
     "new_folder",
@@ -66,11 +64,6 @@ def registry_has_tags() -> bool:
     uri = mlflow.get_registry_uri()
     kinds = (is_databricks_uri, is_databricks_unity_catalog_uri, is_oss_unity_catalog_uri)
     return not any(is_of_kind(uri) for is_of_kind in kinds)
-
-
-def download(uri: str, folder: str) -> str:
-    """Download what any address of MLflow's stands for into a folder."""
-    return str(_download_artifact_from_uri(uri, output_path=folder))
 
 
 def add_model_meta(repository: ModelsArtifactRepository, folder: str) -> None:

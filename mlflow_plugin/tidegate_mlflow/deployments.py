@@ -17,6 +17,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from mlflow.artifacts import download_artifacts
 from mlflow.deployments import BaseDeploymentClient, get_deploy_client
 from mlflow.deployments import run_local as run_locally
 from mlflow.exceptions import MlflowException
@@ -71,7 +72,7 @@ def admitted(model_uri: str, target: str) -> str:
         if repository is not None:
             local = repository.repo.download_artifacts("", str(folder))
         else:
-            local = client_host.download(model_uri, str(folder))
+            local = download_artifacts(model_uri, dst_path=str(folder))
             # MLflow notes in a download which model it was, and may have, on the way to here.
             Path(local, client_host.MODEL_META).unlink(missing_ok=True)
         vouching.check_deployment(claim, read_manifest(local), settings, target)
