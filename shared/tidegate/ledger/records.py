@@ -21,6 +21,7 @@ from sqlalchemy import RowMapping
 from tidegate.artifact.manifest import Manifest
 from tidegate.errors import OperatorError, UsageError
 from tidegate.ledger import schema
+from tidegate.policy.chain import chain_from_dict
 from tidegate.policy.model import Decision, Mode, Policy, Review, ReviewVerdict, Waiver
 from tidegate.scanners.evidence import Evidence
 from tidegate.scanners.interface import Severity
@@ -193,6 +194,8 @@ def policy_from_dict(data: Mapping[str, Any]) -> Policy:
     values["severity_overrides"] = tuple(
         (rule, Severity.from_label(label)) for rule, label in values["severity_overrides"].items()
     )
+    if "chain" in values:
+        values["chain"] = chain_from_dict(values["chain"])
     return Policy(**values)
 
 

@@ -11,14 +11,21 @@ The rules, in the order in which they are applied:
 5. A finding below `hold_at` becomes a note. At `hold_at` or above it holds: quarantine. At
    `deny_at` or above it denies.
 6. Every unread part holds (quarantine): what was not looked at is not known to be harmless.
-7. The newest review of the digest decides next. A rejection denies, whatever was found. An
+7. A recall in force that reaches the digest, by itself or through what it was made from, holds
+   (quarantine, high). So does everything that the demanded chain lacks, for the actions that
+   demand it.
+8. A base model that is held holds what was made from it: as gravely as its gravest finding, and
+   denying where that denies. A base's rejection holds (quarantine, high). What nobody has scanned
+   holds no child, and a recalled base is rule 7's affair.
+9. The newest review of the digest decides next. A rejection denies, whatever was found. An
    approval covers what its reviewer saw (by fingerprint), until it is as old as a waiver may
-   be, and only up to the policy's `waiver_ceiling`.
-8. A waiver in force covers the findings of its rule that its author saw, up to the same ceiling.
-   A waiver for another digest, an expired one, or one that runs longer than the policy allows,
-   covers nothing.
-9. What is covered becomes a note that names who covered it. What is left decides: any denying
-   reason denies, any other quarantines, none allows.
+   be, and only up to the policy's `waiver_ceiling`. A ground with several fingerprints, as a held
+   base has, is covered only where all of them are.
+10. A waiver in force covers the grounds of its rule that its author saw, up to the same ceiling.
+    A waiver for another digest, an expired one, or one that runs longer than the policy allows,
+    covers nothing.
+11. What is covered becomes a note that names who covered it. What is left decides: any denying
+    reason denies, any other quarantines, none allows.
 
 In `audit` mode the outcome is worked out in the same way, and `enforced` is False.
 """
@@ -29,6 +36,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from tidegate.policy.grounds import (
+    REJECTED,
+    UNSCANNED,
+    Ground,
+    exchange,
+    grounds_of,
+    grounds_of_lineage,
+    rejection,
+)
+from tidegate.policy.lineage import NO_LINEAGE, HeldBase, Hop, Lineage, short_hash
 from tidegate.policy.model import (
     Action,
     Decision,
@@ -40,35 +57,18 @@ from tidegate.policy.model import (
     ReviewVerdict,
     Waiver,
 )
-from tidegate.scanners.evidence import (
-    Evidence,
-    Verdict,
-    finding_fingerprint,
-    unread_fingerprint,
-)
-from tidegate.scanners.interface import Finding, Severity
-from tidegate.scanners.rules import rule_of
-
-UNSCANNED = "UNSCANNED"
-UNREAD = "UNREAD"
-REJECTED = "REJECTED"
-CHANGED = "CHANGED"
-
-UNREAD_REMEDY = (
-    "save the part in a form that can be read (safetensors, skops, ONNX), or ask for a review"
-)
-_UNREAD_SEVERITY = Severity.MEDIUM
+from tidegate.scanners.evidence import Evidence, Verdict
+from tidegate.scanners.interface import Severity
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
-    """A reason with what is needed to see whether somebody has covered it."""
+class _Weighed:
+    """What is held, what is only noted, and by whose word."""
 
-    reason: Reason
-    severity: Severity
-    fingerprint: str | None
-    """None for what nobody can have seen, and so nobody can have covered."""
-    denies: bool = False
+    held: tuple[Ground, ...]
+    notes: tuple[Reason, ...]
+    review: Review | None
+    waiver_ids: tuple[int, ...]
 
 
 def decide(
@@ -81,6 +81,7 @@ def decide(
     now: datetime,
     waivers: Sequence[Waiver] = (),
     reviews: Sequence[Review] = (),
+    lineage: Lineage = NO_LINEAGE,
     actor: str | None = None,
     expected: str | None = None,
 ) -> Decision:
@@ -95,36 +96,27 @@ def decide(
         now: the one time that expiries are held against; timezone-aware.
         waivers: those on record; which of them count is decided here.
         reviews: likewise; the newest for this digest counts.
+        lineage: the recalls in force that reach the digest, its held bases, and what the
+            policy's chain lacks for this action.
         actor: who asked, where that is known.
         expected: the digest that the subject had when it was registered or scanned.
     """
     if evidence is not None and evidence.digest != digest:
         evidence = None
-    grounds, notes = _weigh(policy, evidence)
-    review = _newest(reviews, digest)
-    used: set[int] = set()
-    held: list[_Ground] = []
-    for ground in grounds:
-        cover = _review_cover(policy, ground, review, now)
-        if cover is None:
-            waiver = _waiver_for(policy, ground, waivers, digest, now)
-            if waiver is not None:
-                used.add(waiver.id)
-                cover = f"waiver {waiver.id} by {waiver.actor} until {waiver.expires_at:%Y-%m-%d}"
-        if cover is None:
-            held.append(ground)
-        else:
-            notes.append(replace(ground.reason, covered_by=cover))
-    reasons = [ground.reason for ground in held]
-    outcome = Outcome.QUARANTINE if held else Outcome.ALLOW
-    if any(ground.denies for ground in held):
+    weighed = _weigh(
+        policy, evidence, digest=digest, now=now, waivers=waivers, reviews=reviews, lineage=lineage
+    )
+    review = weighed.review
+    reasons = [ground.reason for ground in weighed.held]
+    outcome = Outcome.QUARANTINE if weighed.held else Outcome.ALLOW
+    if any(ground.denies for ground in weighed.held):
         outcome = Outcome.DENY
     if review is not None and review.verdict is ReviewVerdict.REJECT:
         outcome = Outcome.DENY
-        reasons.insert(0, _rejection(review))
+        reasons.insert(0, rejection(review))
     if expected is not None and expected != digest:
         outcome = Outcome.DENY
-        reasons.insert(0, _exchange(expected))
+        reasons.insert(0, exchange(expected))
     return Decision(
         outcome=outcome,
         action=action,
@@ -136,72 +128,104 @@ def decide(
         enforced=policy.mode is Mode.ENFORCE,
         decided_at=now,
         reasons=tuple(reasons),
-        notes=tuple(notes),
+        notes=weighed.notes,
         evidence_id=evidence.id if evidence else None,
-        waiver_ids=tuple(sorted(used)),
+        waiver_ids=weighed.waiver_ids,
         review_id=review.id if review else None,
         actor=actor,
         contact=policy.contact,
         review_url=policy.review_url,
+        lineage=lineage,
     )
 
 
-def _weigh(policy: Policy, evidence: Evidence | None) -> tuple[list[_Ground], list[Reason]]:
-    """What holds and what is only noted, before anybody's review or waiver."""
-    if evidence is None:
-        reason = Reason(
-            UNSCANNED,
-            Severity.HIGH.label,
-            "",
-            "these bytes have not been scanned",
-            "register the model through the gate, or run `tidegate scan --record` on it",
-        )
-        return [_Ground(reason, Severity.CRITICAL, None)], []
-    overrides = dict(policy.severity_overrides)
-    grounds: list[_Ground] = []
-    notes: list[Reason] = []
-    for finding in evidence.findings:
-        severity = overrides.get(finding.rule, finding.severity)
-        reason = _reason_of(finding, severity)
-        if _is_trusted(policy, finding):
-            notes.append(replace(reason, covered_by="a trusted module of the policy"))
-        elif severity < policy.hold_at:
-            notes.append(reason)
-        else:
-            denies = policy.deny_at is not None and severity >= policy.deny_at
-            grounds.append(_Ground(reason, severity, finding_fingerprint(finding), denies))
-    for part in evidence.unread:
-        reason = Reason(
-            UNREAD,
-            _UNREAD_SEVERITY.label,
-            part.path,
-            f"this part could not be read: {part.reason}",
-            UNREAD_REMEDY,
-            part.member,
-        )
-        grounds.append(_Ground(reason, _UNREAD_SEVERITY, unread_fingerprint(part)))
+def held_base(
+    policy: Policy,
+    evidence: Evidence | None,
+    *,
+    digest: str,
+    name: str,
+    now: datetime,
+    waivers: Sequence[Waiver] = (),
+    reviews: Sequence[Review] = (),
+    bases: tuple[HeldBase, ...] = (),
+    way: tuple[Hop, ...] = (),
+) -> HeldBase | None:
+    """What a base model passes on to those made from it; None where it holds none of them.
+
+    Args:
+        policy: what holds it.
+        evidence: of its scan; None where there is none, which holds no child.
+        digest: of its bytes.
+        name: what it is called.
+        now: the one time that expiries are held against; timezone-aware.
+        waivers: those on record.
+        reviews: likewise.
+        bases: of its own, those that are held.
+        way: from the child back to it.
+    """
+    if evidence is not None and evidence.digest != digest:
+        evidence = None
+    weighed = _weigh(
+        policy,
+        evidence,
+        digest=digest,
+        now=now,
+        waivers=waivers,
+        reviews=reviews,
+        lineage=Lineage(bases=bases),
+    )
+    held = [ground for ground in weighed.held if ground.reason.rule != UNSCANNED]
+    severity = max((ground.severity for ground in held), default=Severity.INFO)
+    fingerprints = [each for ground in held for each in ground.fingerprints]
+    why = [ground.reason.rule for ground in held]
+    review = weighed.review
+    if review is not None and review.verdict is ReviewVerdict.REJECT:
+        severity = max(severity, Severity.HIGH)
+        fingerprints.append(short_hash("rejected", str(review.id), review.created_at.isoformat()))
+        why.insert(0, REJECTED)
+    if not why:
+        return None
+    return HeldBase(
+        digest=digest,
+        name=name,
+        severity=severity,
+        denies=any(ground.denies for ground in held),
+        fingerprints=tuple(sorted(set(fingerprints))),
+        why=tuple(dict.fromkeys(why)),
+        way=way,
+    )
+
+
+def _weigh(
+    policy: Policy,
+    evidence: Evidence | None,
+    *,
+    digest: str,
+    now: datetime,
+    waivers: Sequence[Waiver],
+    reviews: Sequence[Review],
+    lineage: Lineage,
+) -> _Weighed:
+    """What is held after everybody's reviews and waivers."""
+    of_bytes, notes = grounds_of(policy, evidence)
+    grounds = [*grounds_of_lineage(lineage), *of_bytes]
     grounds.sort(key=lambda ground: -ground.severity)
-    return grounds, notes
-
-
-def _reason_of(finding: Finding, severity: Severity) -> Reason:
-    return Reason(
-        finding.rule,
-        severity.label,
-        finding.path,
-        finding.message,
-        rule_of(finding.rule).remediation,
-        finding.member,
-    )
-
-
-def _is_trusted(policy: Policy, finding: Finding) -> bool:
-    if finding.detail is None or not rule_of(finding.rule).unreviewed:
-        return False
-    return any(
-        finding.detail == module or finding.detail.startswith(f"{module}.")
-        for module in policy.trusted_modules
-    )
+    review = _newest(reviews, digest)
+    used: set[int] = set()
+    held: list[Ground] = []
+    for ground in grounds:
+        cover = _review_cover(policy, ground, review, now)
+        if cover is None:
+            waiver = _waiver_for(policy, ground, waivers, digest, now)
+            if waiver is not None:
+                used.add(waiver.id)
+                cover = f"waiver {waiver.id} by {waiver.actor} until {waiver.expires_at:%Y-%m-%d}"
+        if cover is None:
+            held.append(ground)
+        else:
+            notes.append(replace(ground.reason, covered_by=cover))
+    return _Weighed(tuple(held), tuple(notes), review, tuple(sorted(used)))
 
 
 def _newest(reviews: Iterable[Review], digest: str) -> Review | None:
@@ -210,14 +234,14 @@ def _newest(reviews: Iterable[Review], digest: str) -> Review | None:
 
 
 def _review_cover(
-    policy: Policy, ground: _Ground, review: Review | None, now: datetime
+    policy: Policy, ground: Ground, review: Review | None, now: datetime
 ) -> str | None:
     if (
         review is None
         or review.verdict is not ReviewVerdict.APPROVE
         or ground.severity > policy.waiver_ceiling
-        or ground.fingerprint is None
-        or ground.fingerprint not in review.fingerprints
+        or not ground.fingerprints
+        or not set(ground.fingerprints) <= set(review.fingerprints)
         or now >= review.created_at + timedelta(days=policy.waiver_days)
     ):
         return None
@@ -225,38 +249,18 @@ def _review_cover(
 
 
 def _waiver_for(
-    policy: Policy, ground: _Ground, waivers: Iterable[Waiver], digest: str, now: datetime
+    policy: Policy, ground: Ground, waivers: Iterable[Waiver], digest: str, now: datetime
 ) -> Waiver | None:
-    if ground.severity > policy.waiver_ceiling or ground.fingerprint is None:
+    if ground.severity > policy.waiver_ceiling or not ground.fingerprints:
         return None
     longest = timedelta(days=policy.waiver_days)
     for waiver in sorted(waivers, key=lambda each: each.id):
         if (
             waiver.digest == digest
             and waiver.rule == ground.reason.rule
-            and ground.fingerprint in waiver.fingerprints
+            and set(ground.fingerprints) <= set(waiver.fingerprints)
             and waiver.created_at <= now < waiver.expires_at
             and waiver.expires_at - waiver.created_at <= longest
         ):
             return waiver
     return None
-
-
-def _rejection(review: Review) -> Reason:
-    return Reason(
-        REJECTED,
-        Severity.CRITICAL.label,
-        "",
-        f"rejected by {review.actor} on {review.created_at:%Y-%m-%d}: {review.reason}",
-        "train or export another model; these bytes stay rejected until a later review",
-    )
-
-
-def _exchange(expected: str) -> Reason:
-    return Reason(
-        CHANGED,
-        Severity.CRITICAL.label,
-        "",
-        f"the bytes are not those that were registered or scanned under this name ({expected})",
-        "find out who changed them; register the new bytes as a version of their own",
-    )

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from tidegate.policy.chain import Chain
+from tidegate.policy.lineage import NO_LINEAGE, Lineage
 from tidegate.scanners.interface import Severity
 
 
@@ -51,7 +53,8 @@ class Policy:
     rules about a module in `trusted_modules` (or below it) weigh nothing. Waivers and approvals
     last at most `waiver_days` days and reach findings up to `waiver_ceiling`.
     `actions` are those for which evidence is demanded. `contact` and `review_url` tell the
-    reader of a refusal where to ask.
+    reader of a refusal where to ask. `chain` is what is demanded of where an artifact came from;
+    None demands nothing.
     """
 
     profile: str
@@ -64,10 +67,18 @@ class Policy:
     severity_overrides: tuple[tuple[str, Severity], ...] = ()
     contact: str | None = None
     review_url: str | None = None
+    chain: Chain | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types, severities and mode by their labels."""
+        """Plain JSON types, severities and mode by their labels.
+
+        A chain stands there only where one is demanded, so that a policy without one keeps the
+        digest that it had before there were any.
+        """
         data = asdict(self)
+        del data["chain"]
+        if self.chain is not None:
+            data["chain"] = self.chain.to_dict()
         data["mode"] = self.mode.value
         for key in ("hold_at", "deny_at", "waiver_ceiling"):
             severity = getattr(self, key)
@@ -129,7 +140,8 @@ class Review:
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One ground of a decision. `rule` is a rule id, or a word in capitals for another ground
-    (UNSCANNED, UNREAD, REJECTED, CHANGED). `covered_by` names who or what outweighs it.
+    (UNSCANNED, UNREAD, REJECTED, CHANGED, RECALLED, BASE-HELD, CHAIN-…). `covered_by` names who or
+    what outweighs it.
     """
 
     rule: str
@@ -147,7 +159,8 @@ class Decision:
 
     `outcome` is what the policy came to; `enforced` says whether it holds anything (False in
     audit mode, where the host lets pass and says so). `reasons` are the grounds that hold,
-    `notes` those that do not: covered, or below the policy's threshold.
+    `notes` those that do not: covered, or below the policy's threshold. `lineage` is what was
+    known of where the artifact came from.
     """
 
     outcome: Outcome
@@ -168,6 +181,7 @@ class Decision:
     contact: str | None = None
     review_url: str | None = None
     id: int | None = None
+    lineage: Lineage = NO_LINEAGE
 
     @property
     def allowed(self) -> bool:
@@ -194,6 +208,7 @@ class Decision:
         data["reasons"] = [asdict(reason) for reason in self.reasons]
         data["notes"] = [asdict(reason) for reason in self.notes]
         data["waiver_ids"] = list(self.waiver_ids)
+        data["lineage"] = self.lineage.to_dict() if self.lineage else None
         return {"schema": 1, **data}
 
     @classmethod
@@ -206,4 +221,7 @@ class Decision:
         values["reasons"] = tuple(Reason(**reason) for reason in values["reasons"])
         values["notes"] = tuple(Reason(**reason) for reason in values["notes"])
         values["waiver_ids"] = tuple(values["waiver_ids"])
+        # Decisions from before there was a lineage have none.
+        known = values.get("lineage")
+        values["lineage"] = NO_LINEAGE if known is None else Lineage.from_dict(known)
         return cls(**values)

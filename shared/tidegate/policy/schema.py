@@ -9,6 +9,7 @@
     deny_at: critical            # graver still: denied, with no review asked for
     waivers: {max_days: 30, ceiling: high}
     severity: {PICKLE-TRAILING: high}
+    chain: {roles: [data]}       # what is demanded of where an artifact came from: see chain_file
 
 Always holds: a file with any error gives no policy at all; an unknown key is an error, for a
 misspelt one must not silently loosen the rules.
@@ -16,20 +17,21 @@ misspelt one must not silently loosen the rules.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tidegate.errors import PolicyError
+from tidegate.policy.chain_file import ChainSection, chain_of
 from tidegate.policy.model import Policy
 from tidegate.policy.profiles import profile
+from tidegate.policy.yaml_file import FileProblems, line_at, read_as, read_text
 from tidegate.scanners.interface import Severity
 from tidegate.scanners.rules import rules
-
-_MAX_BYTES = 1 << 20
 
 _Label = Literal["info", "low", "medium", "high", "critical"]
 _Module = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
@@ -54,6 +56,7 @@ class _PolicyFile(BaseModel):
     deny_at: Literal["medium", "high", "critical", "never"] | None = None
     waivers: _Waivers = _Waivers()
     severity: dict[str, _Label] = {}
+    chain: ChainSection | None = None
 
     @field_validator("trusted_modules")
     @classmethod
@@ -80,48 +83,35 @@ def load_policy(path: str | Path) -> Policy:
         PolicyError: it can't be read or is not valid; `problems` has each error with its line.
     """
     try:
-        with Path(path).open("rb") as file:
-            text = file.read(_MAX_BYTES + 1)
+        text = read_text(Path(path))
     except OSError as error:
         raise PolicyError(
             f"the policy file {str(path)!r} can't be read: {error.strerror}",
             remedy="check --policy or TIDEGATE_POLICY: a file, or one of standard, strict, audit",
         ) from error
-    if len(text) > _MAX_BYTES:
-        raise PolicyError(f"the policy file {str(path)!r} is larger than {_MAX_BYTES} bytes")
+    except FileProblems as error:
+        raise PolicyError(f"the policy file {str(path)!r} {error.problems[0]}") from error
+    return parse_policy(text, name=str(path), folder=Path(path).parent)
+
+
+def parse_policy(text: str, *, name: str = "policy", folder: Path | None = None) -> Policy:
+    """The policy in a YAML text. Raises as `load_policy`.
+
+    Args:
+        text: the YAML.
+        name: what it is called in messages.
+        folder: where the files lie that it names.
+    """
     try:
-        decoded = text.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"the policy file {str(path)!r} is not UTF-8 text") from error
-    return parse_policy(decoded, name=str(path))
+        file = read_as(_PolicyFile, text, whole="a policy is a mapping; see `tidegate policy show`")
+        return _apply(file, folder, partial(line_at, text))
+    except FileProblems as error:
+        raise _invalid(name, error.problems) from error
 
 
-def parse_policy(text: str, *, name: str = "policy") -> Policy:
-    """The policy in a YAML text; `name` stands in the messages. Raises as `load_policy`."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        problems = _duplicate_keys(node) if node else []
-        data = yaml.load(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        what = getattr(error, "problem", None) or str(error)
-        raise _invalid(name, [f"{where}{what}"]) from error
-    if not isinstance(data, dict):
-        raise _invalid(name, ["line 1: a policy is a mapping; see `tidegate policy show`"])
-    try:
-        file = _PolicyFile.model_validate(data)
-    except ValidationError as error:
-        problems += [
-            f"line {_line_of(node, item['loc'])}: {_words(item)}" for item in error.errors()
-        ]
-        raise _invalid(name, problems) from error
-    if problems:
-        raise _invalid(name, problems)
-    return _apply(file)
-
-
-def _apply(file: _PolicyFile) -> Policy:
+def _apply(
+    file: _PolicyFile, folder: Path | None, line: Callable[[tuple[int | str, ...]], int]
+) -> Policy:
     policy = profile(file.profile)
     changes: dict[str, Any] = {
         "contact": file.contact,
@@ -131,6 +121,8 @@ def _apply(file: _PolicyFile) -> Policy:
             sorted((rule, Severity.from_label(label)) for rule, label in file.severity.items())
         ),
     }
+    if file.chain is not None:
+        changes["chain"] = chain_of(file.chain, folder, line)
     if file.hold_at is not None:
         changes["hold_at"] = Severity.from_label(file.hold_at)
     if file.deny_at is not None:
@@ -143,63 +135,10 @@ def _apply(file: _PolicyFile) -> Policy:
     return replace(policy, **changes)
 
 
-def _invalid(name: str, problems: list[str]) -> PolicyError:
+def _invalid(name: str, problems: Sequence[str]) -> PolicyError:
     count = f"{len(problems)} error{'s' if len(problems) > 1 else ''}"
     return PolicyError(
         f"the policy {name!r} has {count}",
         problems=tuple(problems),
         remedy="correct it; `tidegate policy check FILE` looks again. Until then nothing passes",
     )
-
-
-def _words(item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        known = ", ".join(field.alias or key for key, field in _PolicyFile.model_fields.items())
-        return f"{place}: there is no such key (known: {known})"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
-
-
-def _line_of(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
-    """The line, from 1, of the deepest node on the path that the file has."""
-    line = node.start_mark.line + 1 if node else 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(part):
-                    node, line = value, key.start_mark.line + 1
-                    break
-            else:
-                return line
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            if part >= len(node.value):
-                return line
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line
-
-
-def _duplicate_keys(root: yaml.Node) -> list[str]:
-    """YAML lets a key stand twice and takes the last; a reader sees the first."""
-    problems: list[str] = []
-    pending, seen = [root], set()
-    while pending:
-        node = pending.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            pending += node.value
-        elif isinstance(node, yaml.MappingNode):
-            keys: set[str] = set()
-            for key, value in node.value:
-                if key.value in keys:
-                    line = key.start_mark.line + 1
-                    problems.append(f"line {line}: {key.value}: this key stands twice")
-                if isinstance(key.value, str):
-                    keys.add(key.value)
-                pending.append(value)
-    return problems

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from tidegate.policy.decide import UNREAD_REMEDY
 from tidegate.policy.explain import printable
+from tidegate.policy.grounds import UNREAD_REMEDY
 from tidegate.policy.model import Outcome
 from tidegate.reports.interface import ArtifactReport, ReportFormat, ScanReport
 from tidegate.scanners.interface import Severity

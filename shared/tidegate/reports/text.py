@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import textwrap
 
-from tidegate.policy.decide import UNREAD_REMEDY
 from tidegate.policy.explain import location, printable
+from tidegate.policy.grounds import UNREAD_REMEDY
 from tidegate.policy.model import Decision, Outcome
 from tidegate.reports.interface import ArtifactReport, ReportFormat, ScanReport
 from tidegate.scanners.interface import Finding, Severity, Unread

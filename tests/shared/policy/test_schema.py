@@ -100,3 +100,89 @@ def test_an_unknown_profile_names_those_that_there_are() -> None:
 def test_two_policies_share_a_digest_only_when_they_are_the_same() -> None:
     assert profile("standard").digest != profile("strict").digest
     assert parse_policy(FULL).digest == parse_policy(FULL).digest
+
+
+CHAIN = """\
+schema: 1
+chain:
+  actions: [deploy, alias]
+  roles: [data]
+  sources:
+    origins: [https://huggingface.co/acme/]
+    known_good:
+      - acme.yaml
+      - {publisher: Other, checksums: [{name: b, sha256: "%s"}]}
+"""
+LIST = "schema: 1\npublisher: Acme\nchecksums:\n  - {name: a, sha256: '%s'}\n"
+
+
+def test_a_chain_takes_its_checksums_into_the_policy(tmp_path: Path) -> None:
+    file = tmp_path / "tidegate.yaml"
+    file.write_text(CHAIN % ("b" * 64))
+    (tmp_path / "acme.yaml").write_text(LIST % f"sha256:{'a' * 64}")
+    policy = load_policy(file)
+    assert policy.chain is not None
+    assert policy.chain.actions == ("alias", "deploy")
+    assert policy.chain.signed
+    assert [(k.publisher, k.name, k.sha256) for k in policy.chain.known_good] == [
+        ("Acme", "a", "a" * 64),
+        ("Other", "b", "b" * 64),
+    ]
+    (tmp_path / "acme.yaml").write_text(LIST % ("c" * 64))
+    assert load_policy(file).digest != policy.digest
+
+
+def test_no_profile_demands_a_chain_and_none_changes_its_digest_by_that() -> None:
+    for name in ("standard", "strict", "audit"):
+        assert profile(name).chain is None
+        assert "chain" not in profile(name).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("schema: 1\nchain:\n  unsigned: true\n", 3, "known: actions, unbroken, signed"),
+        ("schema: 1\nchain:\n  roles: [Data]\n", 3, "chain.roles.0"),
+        ("schema: 1\nchain:\n  actions: []\n", 3, "chain.actions"),
+        ("schema: 1\nchain:\n  actions: [use]\n", 3, "chain.actions.0"),
+        ("schema: 1\nchain:\n  sources:\n    origins: [acme]\n", 4, "is no origin"),
+        ("schema: 1\nchain:\n  sources:\n    known_good:\n      - gone.yaml\n", 5, "gone.yaml"),
+        ("schema: 1\nchain:\n  sources:\n    known_good: [{publisher: a}]\n", 4, "publisher with"),
+        ("schema: 1\nwaivers: {days: 1}\n", 2, "known: max_days, ceiling"),
+    ],
+)
+def test_an_error_of_the_chain_is_named_by_its_line(
+    tmp_path: Path, text: str, line: int, words: str
+) -> None:
+    (tmp_path / "tidegate.yaml").write_text(text)
+    with pytest.raises(PolicyError) as caught:
+        load_policy(tmp_path / "tidegate.yaml")
+    told = [problem for problem in caught.value.problems if problem.startswith(f"line {line}:")]
+    assert any(words in problem for problem in told), caught.value.problems
+
+
+def test_an_error_in_a_list_of_checksums_is_named_by_both_lines(tmp_path: Path) -> None:
+    (tmp_path / "tidegate.yaml").write_text(CHAIN % ("b" * 64))
+    (tmp_path / "acme.yaml").write_text(LIST % "short")
+    with pytest.raises(PolicyError) as caught:
+        load_policy(tmp_path / "tidegate.yaml")
+    (problem,) = caught.value.problems
+    assert problem.startswith("line 8: chain.sources.known_good.0: acme.yaml: line 4:")
+
+
+def test_a_policy_that_is_no_file_names_no_files() -> None:
+    with pytest.raises(PolicyError, match="1 error") as caught:
+        parse_policy("schema: 1\nchain: {sources: {known_good: [a.yaml]}}\n")
+    assert "no files beside it" in caught.value.explain()
+
+
+def test_what_policy_show_prints_of_a_chain_is_the_same_policy(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from tidegate.cli.app import app
+
+    file = tmp_path / "tidegate.yaml"
+    file.write_text(CHAIN % ("b" * 64))
+    (tmp_path / "acme.yaml").write_text(LIST % ("a" * 64))
+    shown = CliRunner().invoke(app, ["policy", "show", str(file)], catch_exceptions=False)
+    assert parse_policy(shown.output).digest == load_policy(file).digest
