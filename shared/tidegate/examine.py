@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from tidegate.artifact import LocalSource, Manifest, read_manifest
 from tidegate.errors import ArtifactError, TidegateError
 from tidegate.policy import Action, Decision, Policy, decide
+from tidegate.policy.chain import ChainFacts, gaps
+from tidegate.policy.lineage import Lineage
 from tidegate.scanners.engine import ScanEngine
 from tidegate.scanners.evidence import Evidence
 from tidegate.scanners.interface import Limits
@@ -57,8 +59,17 @@ def examine(
             pending.cancel()
             raise
         evidence = pending.evidence(manifest)
+        # Nobody was asked where it came from, so of a chain that is demanded all is missing.
+        content = manifest.files[0].sha256 if manifest.kind == "file" else None
+        facts = ChainFacts(manifest.digest, content)
         decision = decide(
-            policy, action, evidence, digest=manifest.digest, subject=shown, now=datetime.now(UTC)
+            policy,
+            action,
+            evidence,
+            digest=manifest.digest,
+            subject=shown,
+            now=datetime.now(UTC),
+            lineage=Lineage(gaps=gaps(policy.chain, action, facts)),
         )
         return Examination(shown, manifest, evidence, decision)
     except ArtifactError as error:

@@ -34,7 +34,8 @@ from tidegate.policy import (
     decide,
     resolve_policy,
 )
-from tidegate.policy.decide import UNREAD
+from tidegate.policy.grounds import UNREAD, grounds_of_lineage
+from tidegate.policy.lineage import Lineage
 from tidegate.scanners.engine import ScanEngine
 from tidegate.scanners.evidence import Evidence, finding_fingerprint, unread_fingerprint
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from tidegate.ledger import Held, Ledger, Registration, RemoteLedger
+    from tidegate.ledger.reader import Reader
 
 _SCAN_MEANWHILE_FROM = 32 << 20
 
@@ -57,6 +59,8 @@ class Dossier:
     reviews: tuple[Review, ...]
     waivers: tuple[Waiver, ...]
     registrations: tuple[Registration, ...]
+    lineage: Lineage
+    """What holds it because of where it came from, as of now."""
 
 
 class Gate:
@@ -204,15 +208,18 @@ class Gate:
         `place` is the absolute path where the bytes lie to stay; a later `tidegate rescan` looks
         for them there.
         """
-        decision = self._decide(action, manifest.digest, evidence, subject, actor)
-        return self.ledger.record(
-            decision,
-            policy=self.policy,
-            manifest=manifest,
-            evidence=evidence,
-            place=place,
-            connection=connection,
-        )
+        with self.ledger.deciding(connection, manifest=manifest) as view:
+            decision = self._decide(
+                view, action, manifest.digest, evidence, subject, actor, manifest=manifest
+            )
+            return self.ledger.record(
+                decision,
+                policy=self.policy,
+                manifest=manifest,
+                evidence=evidence,
+                place=place,
+                view=view,
+            )
 
     def standing(
         self,
@@ -288,6 +295,7 @@ class Gate:
             reviews=self.ledger.reviews_for(digest),
             waivers=self.ledger.waivers_for(digest),
             registrations=self.ledger.registrations_of(digest),
+            lineage=self.lineage_of(digest),
         )
 
     def approve(self, reference: str, *, actor: str, reason: str) -> Decision:
@@ -335,10 +343,11 @@ class Gate:
             )
         expires = min(expires, now + timedelta(days=self.policy.waiver_days))
         digest = self.ledger.resolve(reference)
-        seen = self._fingerprints(digest, rule)
+        seen = self._fingerprints(digest, self._lineage_seen(reference, digest), rule)
         if not seen:
             raise UsageError(
-                f"the evidence on record has no finding of {rule}",
+                f"the evidence on record has no finding of {rule}, and nothing else on record "
+                "stands against it by that rule",
                 remedy=f"look at `tidegate review show {reference}`",
             )
         before = self._stand(digest, None, Action.LOAD, self._subject_of(digest), actor)
@@ -373,7 +382,7 @@ class Gate:
         self.ledger.add_review(
             digest=digest,
             verdict=verdict,
-            fingerprints=self._fingerprints(digest),
+            fingerprints=self._fingerprints(digest, self._lineage_seen(reference, digest)),
             actor=actor,
             reason=reason,
             evidence_id=evidence.id if evidence else None,
@@ -395,24 +404,67 @@ class Gate:
         What a person says of bytes holds for all their names, so none may stay on record as if
         nobody had looked.
         """
+        decisions = self.restand(digest, actor)
+        return decisions.get(reference, next(iter(decisions.values())))
+
+    def restand(self, digest: str, actor: str | None) -> dict[str, Decision]:
+        """Decide anew under every name of the digest; the decisions by name, the last used first.
+
+        Only what is new is written.
+        """
         subjects = self.ledger.subjects_of(digest) or ("",)
-        decisions = {
+        return {
             subject: self._stand(digest, None, Action.LOAD, subject, actor) for subject in subjects
         }
-        return decisions.get(reference, decisions[subjects[0]])
 
-    def _fingerprints(self, digest: str, rule: str | None = None) -> tuple[str, ...]:
-        evidence = self.ledger.latest_evidence(digest)
-        if evidence is None:
-            return ()
+    def lineage_of(self, digest: str, action: Action | None = None) -> Lineage:
+        """The recalls that reach a digest, its held bases, and what its chain lacks.
+
+        Without an action, what the chain lacks for any that demands one.
+        """
+        from tidegate.ledger.known import lineage_of
+
+        now = datetime.now(UTC)
+        return lineage_of(self.ledger, self.policy, digest, action=action, manifest=None, now=now)
+
+    def _fingerprints(
+        self, digest: str, lineage: Lineage, rule: str | None = None
+    ) -> tuple[str, ...]:
+        """Of what stands against a digest: by its evidence, and by where it came from."""
         prints = [
-            finding_fingerprint(found)
-            for found in evidence.findings
-            if rule is None or found.rule == rule
+            each
+            for ground in grounds_of_lineage(lineage)
+            if rule is None or ground.reason.rule == rule
+            for each in ground.fingerprints
         ]
-        if rule is None or rule == UNREAD:
-            prints += [unread_fingerprint(part) for part in evidence.unread]
+        evidence = self.ledger.latest_evidence(digest)
+        if evidence is not None:
+            prints += [
+                finding_fingerprint(found)
+                for found in evidence.findings
+                if rule is None or found.rule == rule
+            ]
+            if rule is None or rule == UNREAD:
+                prints += [unread_fingerprint(part) for part in evidence.unread]
         return tuple(sorted(set(prints)))
+
+    def _lineage_seen(self, reference: str, digest: str) -> Lineage:
+        """Where it came from, as the reviewer has seen it.
+
+        Who names a decision by its number has seen what that one says; a recall that came since
+        is none of it.
+        """
+        from tidegate.ledger.references import decision_number
+
+        number = decision_number(reference)
+        if number is not None:
+            try:
+                seen = self.ledger.decision(number)
+            except RecordNotFoundError:
+                return self.lineage_of(digest)
+            if seen.digest == digest:
+                return seen.lineage
+        return self.lineage_of(digest)
 
     def _beyond_ceiling(self, label: str) -> bool:
         return type(self.policy.waiver_ceiling).from_label(label) > self.policy.waiver_ceiling
@@ -432,40 +484,76 @@ class Gate:
         *,
         keep: bool = True,
     ) -> Decision:
-        evidence = self.ledger.latest_evidence(digest)
-        decision = self._decide(action, digest, evidence, subject, actor, expected)
-        last = self.ledger.latest_decision(digest, action=action, subject=subject)
+        evidence, decision, last = self._ask(
+            self.ledger, digest, manifest, action, subject, actor, expected
+        )
         if last is not None and _same_grounds(last, decision):
             return last
         if not keep or (evidence is None and last is None):
             return decision
-        if manifest is None:
-            try:
-                manifest = self.ledger.manifest(digest)
-            except RecordNotFoundError:
-                manifest = None
-        return self.ledger.record(
-            decision, policy=self.policy, manifest=manifest, evidence=evidence
+        with self.ledger.deciding() as view:
+            # Asked again where nobody can record anything before this is on record.
+            evidence, decision, last = self._ask(
+                view, digest, manifest, action, subject, actor, expected
+            )
+            if last is not None and _same_grounds(last, decision):
+                return last
+            if manifest is None:
+                try:
+                    manifest = view.manifest(digest)
+                except RecordNotFoundError:
+                    manifest = None
+            return self.ledger.record(
+                decision,
+                policy=self.policy,
+                manifest=manifest,
+                evidence=evidence,
+                view=view,
+            )
+
+    def _ask(
+        self,
+        view: Reader,
+        digest: str,
+        manifest: Manifest | None,
+        action: Action,
+        subject: str,
+        actor: str | None,
+        expected: str | None,
+    ) -> tuple[Evidence | None, Decision, Decision | None]:
+        """The evidence on record, the decision by it, and the one that is on record already."""
+        evidence = view.latest_evidence(digest)
+        decision = self._decide(
+            view, action, digest, evidence, subject, actor, expected, manifest=manifest
         )
+        return evidence, decision, view.latest_decision(digest, action=action, subject=subject)
 
     def _decide(
         self,
+        view: Reader,
         action: Action,
         digest: str,
         evidence: Evidence | None,
         subject: str,
         actor: str | None,
         expected: str | None = None,
+        *,
+        manifest: Manifest | None,
     ) -> Decision:
+        from tidegate.ledger.known import lineage_of
+
+        now = datetime.now(UTC)
+        lineage = lineage_of(view, self.policy, digest, action=action, manifest=manifest, now=now)
         return decide(
             self.policy,
             action,
             evidence,
             digest=digest,
             subject=subject,
-            now=datetime.now(UTC),
-            waivers=self.ledger.waivers_for(digest),
-            reviews=self.ledger.reviews_for(digest),
+            now=now,
+            waivers=view.waivers_for(digest),
+            reviews=view.reviews_for(digest),
+            lineage=lineage,
             actor=actor,
             expected=expected,
         )
@@ -481,6 +569,7 @@ def _same_grounds(one: Decision, other: Decision) -> bool:
         one.review_id,
         one.reasons,
         one.notes,
+        one.lineage,
     ) == (
         other.outcome,
         other.enforced,
@@ -489,4 +578,5 @@ def _same_grounds(one: Decision, other: Decision) -> bool:
         other.review_id,
         other.reasons,
         other.notes,
+        other.lineage,
     )

@@ -22,6 +22,7 @@ from tidegate.gate import Gate
 from tidegate.ledger import Ledger, RemoteLedger
 from tidegate.ledger.remote import evidence_message, new_key
 from tidegate.policy import Action, Decision, Policy, ReviewVerdict
+from tidegate.policy.lineage import NO_LINEAGE, Lineage
 from tidegate.scanners.engine import ScanEngine
 from tidegate.scanners.evidence import Evidence
 
@@ -135,6 +136,15 @@ class RemoteGate(Gate):
         return self.remote.stand(
             digest, action, manifest=manifest, subject=subject, says=actor, expected=expected
         )
+
+    def lineage_of(
+        self,
+        digest: str,
+        action: Action | None = None,
+    ) -> Lineage:
+        """As the console saw it when it last decided on the digest."""
+        last = self.remote.latest_decision(digest, action=action)
+        return last.lineage if last is not None else NO_LINEAGE
 
     def _subject_of(self, digest: str) -> str:  # noqa: ARG002 - the console knows, and fills it in
         return ""

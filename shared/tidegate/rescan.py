@@ -122,5 +122,6 @@ def _decide(
         now=datetime.now(UTC),
         waivers=gate.ledger.waivers_for(evidence.digest),
         reviews=gate.ledger.reviews_for(evidence.digest),
+        lineage=gate.lineage_of(evidence.digest, Action.LOAD),
         actor=actor,
     )

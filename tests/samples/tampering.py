@@ -7,18 +7,19 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy
-from samples.ledger_records import NOW, a_manifest, a_signature, a_step, record
+from samples.ledger_records import NOW, a_file, a_manifest, a_signature, a_step, record
 from sqlalchemy import Connection, Table, and_
 
 from tidegate.attestation.merkle import leaf_hash, node_hash
 from tidegate.attestation.own_key import trusted_keys
 from tidegate.ledger import Ledger, append_only, connect, tokens
 from tidegate.ledger.audit import Report, audit
+from tidegate.ledger.recalls import RecallKind
 from tidegate.ledger.requests import Request, under
 from tidegate.ledger.schema import KEYS, artifact, content, log_node, metadata, statement
 from tidegate.policy import ReviewVerdict
 
-STATEMENTS = 22
+STATEMENTS = 26
 """How many statements `fill` makes."""
 
 
@@ -91,6 +92,14 @@ def _fill(ledger: Ledger, connection: Connection) -> None:
             now=NOW,
             connection=connection,
         )
+    for kind, target in (
+        (RecallKind.ARTIFACT, a_file("train-1.csv").digest),
+        (RecallKind.PACKAGE, "torch==2.0.0"),
+    ):
+        recall = ledger.add_recall(
+            kind, target, actor="grace", reason="bad", now=NOW, connection=connection
+        )
+        ledger.lift_recall(recall.id, actor="grace", reason="good", now=NOW, connection=connection)
 
 
 def look(url: str, *checkpoints: str) -> Report:

@@ -15,6 +15,7 @@ _COMMANDS = {
     "verify": "verify",
     "convert": "convert",
     "review": "review",
+    "recall": "recall",
     "policy": "policy",
     "rules": "rules",
     "sbom": "sbom",

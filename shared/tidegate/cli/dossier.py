@@ -12,6 +12,7 @@ from tidegate.policy.explain import printable, summarize
 if TYPE_CHECKING:
     from tidegate.gate import Dossier
     from tidegate.ledger import Held
+    from tidegate.policy.lineage import Lineage
     from tidegate.policy.model import Review, Waiver
     from tidegate.scanners.evidence import Evidence
 
@@ -53,6 +54,7 @@ def dossier_row(dossier: Dossier) -> dict[str, Any]:
         "reviews": [review_row(review) for review in dossier.reviews],
         "waivers": [waiver_row(waiver) for waiver in dossier.waivers],
         "registrations": [asdict(registration) for registration in dossier.registrations],
+        "lineage": dossier.lineage.to_dict(),
     }
 
 
@@ -79,6 +81,8 @@ def waiver_row(waiver: Waiver) -> dict[str, Any]:
 def dossier_text(dossier: Dossier) -> str:
     """Everything on record, for a reviewer to read from top to bottom."""
     sections = [_decision(dossier), _evidence(dossier.evidence), _files(dossier)]
+    if dossier.lineage:
+        sections.append(_lineage(dossier.lineage))
     if dossier.reviews:
         sections.append(["Reviews, newest first:", *map(_review, dossier.reviews)])
     if dossier.waivers:
@@ -136,6 +140,18 @@ def _evidence(evidence: Evidence | None) -> list[str]:
         lines += _indented(part.reason)
     if not evidence.findings and not evidence.unread:
         lines.append("  Nothing found.")
+    return lines
+
+
+def _lineage(lineage: Lineage) -> list[str]:
+    from tidegate.policy.grounds import grounds_of_lineage
+
+    lines = ["Held because of where it came from, unless a review below covers it:"]
+    for ground in grounds_of_lineage(lineage):
+        lines.append(f"  {ground.reason.severity} {ground.reason.rule}")
+        lines += _indented(ground.reason.message)
+        if ground.reason.remedy:
+            lines += _indented(f"To mend it: {ground.reason.remedy}")
     return lines
 
 

@@ -23,6 +23,7 @@ from tidegate.errors import UsageError
 from tidegate.ledger import (
     connect,
     log,
+    recalls,
     records,
     requests,
     said,
@@ -31,7 +32,8 @@ from tidegate.ledger import (
     upgrade,
     writes,
 )
-from tidegate.ledger.reader import Reader
+from tidegate.ledger.reader import Reader, View
+from tidegate.ledger.recalls import Lift, Recall, RecallKind
 from tidegate.ledger.records import (
     RecordedSignature,
     Registration,
@@ -157,6 +159,28 @@ class Ledger(Reader):
     ) -> None:
         self.close()
 
+    @contextmanager
+    def deciding(
+        self, connection: Connection | None = None, *, manifest: Manifest | None = None
+    ) -> Iterator[View]:
+        """A transaction in which nobody else records: what is read in it stands until its end.
+
+        Who records a decision asks within it what the decision stands on, so that no recall and
+        no review comes between the question and the record. It is a transaction of its own, or
+        the one of the connection.
+
+        Args:
+            connection: whose transaction it is to be.
+            manifest: of the artifact that is to be decided on, which is put on record first, so
+                that its files are among what the questions are about; `record` covers it, so the
+                view must be given to that.
+        """
+        with self._writing(connection) as open_connection:
+            view = View(open_connection)
+            if manifest is not None:
+                writes.put_artifact(open_connection, manifest, view.written)
+            yield view
+
     def record(
         self,
         decision: Decision,
@@ -166,12 +190,13 @@ class Ledger(Reader):
         evidence: Evidence | None,
         place: str | None = None,
         connection: Connection | None = None,
+        view: View | None = None,
     ) -> Decision:
         """Write a decision with the manifest, evidence and policy that it stands on.
 
         What is on record already is left as it is. `manifest` and `evidence` may be None where
         they are on record, or where the decision is that there are none. `place` is where the
-        bytes lie.
+        bytes lie. `view` is that of `deciding`, in whose transaction it is then written.
 
         Returns:
             The decision with its id.
@@ -179,10 +204,13 @@ class Ledger(Reader):
         Raises:
             UsageError: the parts do not belong together.
         """
-        with self._writing(connection) as open_connection:
+        with self._writing(view.connection if view is not None else connection) as open_connection:
             number, written = writes.put_decision(
                 open_connection, decision, policy=policy, manifest=manifest, evidence=evidence
             )
+            if view is not None:
+                written = [*view.written, *written]
+                view.written.clear()
             if place is not None:
                 row = {
                     "digest": decision.digest,
@@ -375,6 +403,52 @@ class Ledger(Reader):
                 manifests = steps.manifests_of(open_connection, step)
                 self._append(open_connection, [said.of_step(step, manifests, written)])
         return bool(written)
+
+    def add_recall(
+        self,
+        kind: RecallKind,
+        target: str,
+        *,
+        actor: str,
+        reason: str,
+        now: datetime,
+        name: str = "",
+        connection: Connection | None = None,
+    ) -> Recall:
+        """Write a recall; from its commit on it holds whatever it reaches.
+
+        Raises:
+            UsageError: no digest or package, actor or reason.
+        """
+        row = recalls.recall_row(kind, target, name=name, actor=actor, reason=reason, now=now)
+        with self._writing(connection) as open_connection:
+            number = writes.insert_numbered(open_connection, schema.recall, row)
+            written: said.Written = [(schema.recall, {"id": number, **row})]
+            self._append(open_connection, [said.of_recall(written)])
+        return Recall(number, kind, target, name, actor, reason, now)
+
+    def lift_recall(
+        self,
+        recall_id: int,
+        *,
+        actor: str,
+        reason: str,
+        now: datetime,
+        connection: Connection | None = None,
+    ) -> Recall:
+        """Write that a recall no longer holds anything.
+
+        Raises:
+            RecordNotFoundError: there is no such recall.
+            UsageError: it was lifted already, or there is no actor or reason.
+        """
+        row = recalls.lift_row(recall_id, actor=actor, reason=reason, now=now)
+        with self._writing(connection) as open_connection:
+            standing = recalls.require_in_force(open_connection, recall_id)
+            number = writes.insert_numbered(open_connection, schema.recall_lift, row)
+            written: said.Written = [(schema.recall_lift, {"id": number, **row})]
+            self._append(open_connection, [said.of_recall_lift(standing.target, written)])
+        return replace(standing, lift=Lift(number, actor, reason, now))
 
     def checkpoint(self, *, after: str | None = None) -> str:
         """The log's size and root, signed: a note to keep where the ledger's owner can't write.

@@ -6,8 +6,8 @@ Always holds: a row is checked against its key and its columns before anybody se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
 from tidegate.artifact.manifest import Manifest
 from tidegate.errors import RecordNotFoundError
 from tidegate.ledger import connect, records, references, schema, upgrade
+from tidegate.ledger.recalls import Recall, recall_from_row, recalls_query
 from tidegate.ledger.records import (
     Held,
     RecordedSignature,
@@ -27,6 +28,7 @@ from tidegate.scanners.evidence import Evidence
 
 if TYPE_CHECKING:
     from tidegate.attestation.step import Step
+    from tidegate.ledger.said import Written
 
 
 class Reader:
@@ -42,7 +44,7 @@ class Reader:
 
     def schema_revision(self) -> str | None:
         """The schema's revision; None where there is no ledger yet."""
-        with connect.reading(self._engine) as connection:
+        with self.reading() as connection:
             return upgrade.revision_of(connection)
 
     def origin(self) -> str | None:
@@ -115,7 +117,7 @@ class Reader:
         """The step of an id, with the manifests of what it read; RecordNotFoundError if none."""
         from tidegate.ledger.steps import step_of
 
-        with connect.reading(self._engine) as connection:
+        with self.reading() as connection:
             step = step_of(connection, checked_text(step_id, "step"))
         if step is None:
             raise RecordNotFoundError(f"the ledger has no step {step_id!r}")
@@ -224,7 +226,7 @@ class Reader:
 
     def resolve(self, reference: str) -> str:
         """The digest that a person means: see `references` for what may be given."""
-        with connect.reading(self._engine) as connection:
+        with self.reading() as connection:
             return references.resolve(connection, reference)
 
     def sbom_for(self, reference: str) -> str:
@@ -274,8 +276,13 @@ class Reader:
         rows = self._all(query.order_by(table.c.id.desc()))
         return tuple(records.registration_from_row(row) for row in rows)
 
+    def recalls(self, *, in_force: bool = False) -> tuple[Recall, ...]:
+        """All recalls, or those that hold, the newest first."""
+        rows = self._all(recalls_query(in_force=in_force))
+        return tuple(recall_from_row(row) for row in rows)
+
     def _all(self, query: Select[*tuple[object, ...]]) -> Sequence[RowMapping]:
-        with connect.reading(self._engine) as connection:
+        with self.reading() as connection:
             return connection.execute(query).mappings().all()
 
     def _first(self, query: Select[*tuple[object, ...]]) -> RowMapping | None:
@@ -286,3 +293,20 @@ class Reader:
         if row is None:
             raise RecordNotFoundError(f"the ledger has no {what}")
         return row
+
+
+class View(Reader):
+    """A reader within somebody's transaction: it sees what that has written, and nothing newer."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Ask on that connection, which stays its owner's."""
+        super().__init__(connection.engine)
+        self.connection = connection
+        self.written: Written = []
+        """Rows that were put in and that no statement covers yet."""
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """The connection itself."""
+        with connect.translated(self._engine.url):
+            yield self.connection

@@ -54,6 +54,15 @@ def resolve(connection: Connection, reference: str) -> str:
     return next(iter(meanings))
 
 
+def decision_number(reference: str) -> int | None:
+    """The number, where a reference can only be that of a decision; None for any other.
+
+    A text of digits alone may also be the beginning of a digest: `resolve` has seen that it is not.
+    """
+    match = _NUMBER.fullmatch(reference.strip())
+    return int(match[1]) if match is not None and 0 < int(match[1]) <= MAX_INTEGER else None
+
+
 def _by_number(connection: Connection, reference: str) -> list[tuple[str, str]]:
     match = _NUMBER.fullmatch(reference)
     if match is None or not 0 < int(match[1]) <= MAX_INTEGER:

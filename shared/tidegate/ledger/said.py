@@ -47,6 +47,8 @@ STEP = "https://tidegate.dev/attestation/step/v1"
 MATERIAL = "https://tidegate.dev/attestation/material/v1"
 """The annotation of a step's inputs and outputs."""
 MODEL_SIGNATURE = "https://tidegate.dev/attestation/model-signature/v1"
+RECALL = "https://tidegate.dev/attestation/recall/v1"
+RECALL_LIFT = "https://tidegate.dev/attestation/recall-lift/v1"
 REGISTRATION = "https://tidegate.dev/attestation/registration/v1"
 RECORD = "https://tidegate.dev/attestation/record/v1"
 
@@ -228,6 +230,33 @@ def of_signature(written: Written) -> Draft:
         "createdOn": row["created_at"],
     }
     return _draft(_subject("", row["digest"], written), MODEL_SIGNATURE, predicate, written)
+
+
+def of_recall(written: Written) -> Draft:
+    """That an artifact, a file's content or a version of a package is not to be relied on."""
+    ((_, row),) = written
+    predicate = {
+        "kind": row["kind"],
+        "target": row["target"],
+        "name": row["name"],
+        "actor": row["actor"],
+        "reason": row["reason"],
+        "createdOn": row["created_at"],
+    }
+    return _draft(_subject(row["name"], row["target"], written), RECALL, predicate, written)
+
+
+def of_recall_lift(target: str, written: Written) -> Draft:
+    """That a recall no longer holds anything."""
+    ((_, row),) = written
+    predicate = {
+        "recall": row["recall_id"],
+        "target": target,
+        "actor": row["actor"],
+        "reason": row["reason"],
+        "createdOn": row["created_at"],
+    }
+    return _draft(_subject("", target, written), RECALL_LIFT, predicate, written)
 
 
 def adopt(connection: Connection, key: SigningKey) -> None:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "tidegate_alembic_version"
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every migration in order, so that Alembic can stay unloaded; a test holds it to the folder."""
 HEAD = REVISIONS[-1]
 
@@ -267,6 +267,32 @@ request = Table(
     sqlite_with_rowid=False,
 )
 
+# A few rows, read at every decision. Neither is ever changed: a lift is a row of its own.
+recall = Table(
+    "tidegate_recall",
+    metadata,
+    *_id("tidegate_recall"),
+    _text("kind"),
+    _text("target"),
+    _text("name"),
+    _text("actor"),
+    _text("reason"),
+    _text("created_at"),
+    sqlite_autoincrement=True,
+)
+
+recall_lift = Table(
+    "tidegate_recall_lift",
+    metadata,
+    *_id("tidegate_recall_lift"),
+    Column("recall_id", BIG_ID, ForeignKey("tidegate_recall.id"), nullable=False),
+    _text("actor"),
+    _text("reason"),
+    _text("created_at"),
+    UniqueConstraint("recall_id", name="tidegate_recall_lift_once"),
+    sqlite_autoincrement=True,
+)
+
 # Numbered by the writer, from 1 on without a gap: a statement's number is its place in the log.
 statement = Table(
     "tidegate_statement",
@@ -293,7 +319,7 @@ log_node = Table(
 
 RECORDS: tuple[Table, ...] = (
     artifact, evidence, policy, decision, review, waiver, sbom, registration, place, step, edge,
-    signature, token, token_revocation, request,
+    signature, token, token_revocation, request, recall, recall_lift,
 )  # fmt: skip
 """The tables whose rows statements cover. All others follow from what these hold."""
 
@@ -309,6 +335,8 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     place.name: (("id",), ("digest", "location_hash")),
     step.name: (("id",),),
     edge.name: (("id",),),
+    recall.name: (("id",),),
+    recall_lift.name: (("id",), ("recall_id",)),
     content.name: (("sha256", "alone", "digest"),),
     signature.name: (("id",), ("digest", "bundle_hash")),
     token.name: (("id",),),

@@ -24,7 +24,7 @@ def full(ledger_url: str) -> str:
 def test_an_untouched_ledger_verifies(full, tidegate) -> None:
     result = tidegate("ledger", "verify")
     assert result.code == 0, result.err
-    assert f"Nothing was changed: {STATEMENTS} statements over 35 records" in result.out
+    assert f"Nothing was changed: {STATEMENTS} statements over 39 records" in result.out
     assert "No checkpoint was given" in result.out
     data = json.loads(tidegate("ledger", "verify", "--format", "json").out)
     assert (data["verdict"], data["statements"], data["problems"]) == ("pass", STATEMENTS, [])
@@ -106,7 +106,7 @@ def test_two_ledgers_are_compared_by_a_bundle(full, tidegate) -> None:
     result = tidegate("ledger", "import", "all.jsonl")
     assert result.code == 1
     assert (
-        f"only in the bundle: statement {STATEMENTS}, https://tidegate.dev/attestation/model-signature/v1"
+        f"only in the bundle: statement {STATEMENTS}, https://tidegate.dev/attestation/recall-lift/v1"
         in (result.out)
     )
     assert f"only in the ledger: statement {STATEMENTS}, " in result.out

@@ -7,49 +7,18 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from samples.ledger_records import NOW, a_manifest, a_signature, a_step, count, execute, record
+from samples.ledger_records import count, execute, record
+from samples.tampering import fill
 
 from tidegate.errors import LedgerUnavailableError
 from tidegate.ledger import Ledger
 from tidegate.ledger.schema import KEYS, metadata
-from tidegate.policy import ReviewVerdict
 
 
 @pytest.fixture
 def full(ledger: Ledger, database_url: str) -> str:
-    """The URL of a ledger with a row in every table."""
-    decision = record(ledger, place="/models/fraud")
-    digest = decision.digest
-    ledger.add_review(
-        digest=digest,
-        verdict=ReviewVerdict.REJECT,
-        fingerprints=["f1"],
-        actor="grace",
-        reason="no",
-        evidence_id=decision.evidence_id,
-        now=NOW,
-    )
-    ledger.add_waiver(
-        digest=digest,
-        rule="PICKLE-TRAILING",
-        fingerprints=["f1"],
-        actor="grace",
-        reason="known",
-        expires_at=NOW.replace(year=2027),
-        now=NOW,
-    )
-    ledger.add_sbom(digest=digest, subject="fraud/3", body="{}", now=NOW)
-    ledger.add_registration(
-        store="sqlite:///mlflow.db",
-        name="fraud",
-        version="3",
-        created_ms=1,
-        source="runs:/1/model",
-        digest=digest,
-        decision_id=decision.id,
-    )
-    ledger.record_step(a_step())
-    ledger.add_signature(digest=digest, bundle=a_signature(a_manifest()), actor="grace", now=NOW)
+    """The URL of a ledger with rows in every table."""
+    fill(ledger)
     return database_url
 
 

@@ -73,6 +73,9 @@ def test_each_record_has_the_predicate_that_others_know(ledger: Ledger, database
         "https://slsa.dev/provenance/v1",
         "https://tidegate.dev/attestation/request/v1",
         "https://tidegate.dev/attestation/model-signature/v1",
+    ] + 2 * [
+        "https://tidegate.dev/attestation/recall/v1",
+        "https://tidegate.dev/attestation/recall-lift/v1",
     ]
     result, summary, *_, bom, _registration = (each["predicate"] for each in found[:6])
     assert (result["result"], result["failedTests"]) == ("FAILED", ["PICKLE-TRAILING"])

@@ -84,8 +84,8 @@ def test_a_deleted_row_of_any_table_is_found(full: str) -> None:
             found = told(look(full))
             if table is statement and row["id"] == STATEMENTS:
                 # The last one leaves no gap, but what it covered, and nodes that speak for it.
-                assert ("inserted", "tidegate_signature", "2") in found
-                assert ("truncated", "tidegate_log_node", "1/10") in found
+                assert ("inserted", "tidegate_recall_lift", "2") in found
+                assert ("truncated", "tidegate_log_node", "1/12") in found
             else:
                 assert ("deleted", table.name, key_of(table, row)) in found
             with owner(full) as connection:
@@ -190,7 +190,7 @@ def test_a_log_that_went_on_otherwise_is_found_as_a_fork(full: str) -> None:
     with owner(full) as connection:
         cut(connection, 9)
     with Ledger.open(full) as ledger:
-        for number in range(7):
+        for number in range(9):
             record(ledger, f"other-{number}.pkl")
     assert look(full).problems == ()
     assert told(look(full, note)) == {("forked", "tidegate_statement", f"1 to {STATEMENTS}")}
