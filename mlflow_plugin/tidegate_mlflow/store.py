@@ -34,7 +34,7 @@ from tidegate.policy import Action, Decision, Mode
 from tidegate.policy.explain import printable
 from tidegate.scanners.evidence import Evidence
 from tidegate.settings import read_settings
-from tidegate_mlflow import answers, artifacts, bom, host, marks, reserved
+from tidegate_mlflow import answers, artifacts, bom, host, marks, reserved, since
 from tidegate_mlflow.answers import gated
 from tidegate_mlflow.deploying import Deploying
 from tidegate_mlflow.versions import FAILED, PENDING, READY, VersionRow, gate_inserts, inserting
@@ -275,19 +275,26 @@ class _GatedMethods(_Store):
     def get_model_version(self, name: str, version: Any) -> ModelVersion:
         """As MLflow's; a held version that has since been let go, or held anew, says so."""
         found = super().get_model_version(name, version)
-        if found.status == FAILED:
+        recalled = found.status == READY and since.anything_is_recalled(self.gate.ledger)
+        if found.status == FAILED or recalled:
             row = self._row(name, version)
-            if self._released(row):
+            if self._status_now(row) != row.status:
                 return super().get_model_version(name, version)
         return found
 
     @gated
     def search_model_versions(self, *args: Any, **kwargs: Any) -> PagedList[ModelVersion]:
-        """As MLflow's; held versions that have since been let go say so."""
+        """As MLflow's; what has since been let go, or is held by a recall, says so."""
         found = super().search_model_versions(*args, **kwargs)
+        recalled = since.anything_is_recalled(self.gate.ledger)
+        held = since.held_versions(self.gate.ledger) if recalled else frozenset()
         for each in found:
-            if each.status == FAILED and self._released(self._row(each.name, each.version)):
-                each._status, each._status_message = READY, None
+            is_held = (str(each.version), each.creation_timestamp) in held
+            if each.status == FAILED or (each.status == READY and is_held):
+                row = self._row(each.name, each.version)
+                if self._status_now(row) != row.status:
+                    shown = super().get_model_version(each.name, each.version)
+                    each._status, each._status_message = shown.status, shown.status_message
         return found
 
     def _require(self, action: Action, name: str, version: Any) -> None:
@@ -337,23 +344,21 @@ class _GatedMethods(_Store):
                 expected=known.digest,
             )
 
-    def _released(self, row: VersionRow) -> bool:
-        """Let a failed version show READY once a review or waiver lets it go."""
+    def _status_now(self, row: VersionRow) -> str:
+        """The status that a version's row has from now on, by how its bytes stand on record."""
         known = self.gate.ledger.registration_at(
             store=row.store,
             version=str(row.version),
             created_ms=row.created_ms,
             source=row.location,
         )
-        if known is None or known.digest is None or not self._reviewed(known.digest):
-            return False
+        if known is None or known.digest is None or row.is_prompt:
+            return row.status
+        if row.status == FAILED and not since.may_be_let_go(self.gate.ledger, known.digest):
+            return row.status
         decision = self.gate.standing_of(known.digest, Action.LOAD, subject=row.subject)
         self._show(row, decision)
-        return decision.allowed
-
-    def _reviewed(self, digest: str) -> bool:
-        ledger = self.gate.ledger
-        return bool(ledger.waivers_for(digest) or ledger.reviews_for(digest))
+        return READY if decision.allowed else FAILED
 
     def _show(self, row: VersionRow, decision: Decision) -> None:
         """Keep the status that people see in step with the decision."""
