@@ -16,7 +16,8 @@ from tidegate.errors import OperatorError, UsageError
 
 TOKEN = "TIDEGATE_TOKEN"  # noqa: S105 - the variable's name
 ALLOW_HTTP = "TIDEGATE_ALLOW_HTTP"
-PATIENCE = 30.0
+SECONDS = "TIDEGATE_LEDGER_SECONDS"
+PATIENCE = 45.0
 """Seconds for one question over HTTP with all its tries, if nothing else is said."""
 _TOKEN_LIMIT = 4096
 
@@ -82,6 +83,26 @@ def token_from_environment(name: str = TOKEN) -> str | None:
             f"the token {place!r} can be read by everybody", remedy=f"chmod 600 {place}"
         )
     return checked_token(text)
+
+
+def patience_from_environment() -> float:
+    """Seconds for one question: what the environment says, or `PATIENCE`.
+
+    Raises:
+        UsageError: it says something that is no number of seconds.
+    """
+    given = os.environ.get(SECONDS)
+    if not given:
+        return PATIENCE
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 86_400:
+        raise UsageError(
+            f"{SECONDS} is a number of seconds, and {given!r} is none that can be used"
+        )
+    return seconds
 
 
 def checked_token(text: str) -> str:

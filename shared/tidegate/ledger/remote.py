@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tidegate.artifact.manifest import Manifest
 from tidegate.errors import AccessRefusedError, OperatorError, TamperedError, UsageError
-from tidegate.ledger.address import PATIENCE, TOKEN, token_from_environment
+from tidegate.ledger.address import TOKEN, token_from_environment
 from tidegate.ledger.ledger import Ledger
 from tidegate.ledger.records import Held, RecordedSignature, Registration, policy_from_dict
 from tidegate.policy.model import Action, Decision, Policy, Review, ReviewVerdict, Waiver
@@ -60,14 +60,15 @@ class RemoteLedger:
 
     @classmethod
     def open(
-        cls, address: str, *, token: str | None = None, patience: float = PATIENCE
+        cls, address: str, *, token: str | None = None, patience: float | None = None
     ) -> RemoteLedger:
         """Open the ledger of the console at an address.
 
         Args:
             address: `https://…`, or `http://` to this machine.
             token: by default `TIDEGATE_TOKEN`, or what is in the file `TIDEGATE_TOKEN_FILE`.
-            patience: seconds for each question, with all its tries.
+            patience: seconds for each question, with all its tries; by default
+                `TIDEGATE_LEDGER_SECONDS`, or else 45.
 
         Raises:
             UsageError: an address that can't be used.

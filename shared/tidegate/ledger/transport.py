@@ -30,12 +30,14 @@ from tidegate.errors import (
     TidegateError,
     UsageError,
 )
-from tidegate.ledger.address import PATIENCE, TOKEN, checked_address
+from tidegate.ledger.address import TOKEN, checked_address, patience_from_environment
 
 MAX_ANSWER = 64 << 20
 KEY_HEADER = "Idempotency-Key"
 
 _CONNECT_SECONDS = 5.0
+# Short enough for another try. What the console is still doing then is found under the same key.
+_READ_SECONDS = 20.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 502, 503, 504})
 
@@ -55,13 +57,13 @@ class Transport:
     Args:
         address: the server's, as `checked_address` gives it.
         token: sent as a bearer token.
-        patience: seconds for one question with all its tries.
+        patience: seconds for one question with all its tries; by default those of the environment.
     """
 
-    def __init__(self, address: str, token: str | None, *, patience: float = PATIENCE) -> None:
+    def __init__(self, address: str, token: str | None, *, patience: float | None = None) -> None:
         self.address = checked_address(address)
         self._token = token
-        self._patience = patience
+        self._patience = patience_from_environment() if patience is None else patience
         self._pool: urllib3.PoolManager | None = None
         self._process = 0
         self._lock = threading.Lock()
@@ -145,13 +147,16 @@ class Transport:
         until: float,
     ) -> Answer:
         left = max(0.1, until - time.monotonic())
+        until = min(until, time.monotonic() + 2 * _READ_SECONDS)
         response = self._connections().request(
             method,
             f"{self.address}{path}",
             body=body,
             fields=dict(fields) if fields else None,
             headers=dict(headers),
-            timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=left),
+            timeout=urllib3.Timeout(
+                connect=min(_CONNECT_SECONDS, left), read=min(_READ_SECONDS, left)
+            ),
             retries=False,
             redirect=False,
             preload_content=False,
