@@ -20,6 +20,7 @@ _COMMANDS = {
     "rules": "rules",
     "sbom": "sbom",
     "attest": "attest",
+    "lineage": "lineage",
     "ledger": "ledger",
     "console": "console",
     "db": "db",

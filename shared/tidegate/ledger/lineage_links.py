@@ -19,6 +19,8 @@ PUT_INTO = "put into"
 """A single file, and a folder that holds it."""
 TAKEN_FROM = "taken from"
 """A folder, and a single file of it that no step made."""
+BY_CONTENT = frozenset({SAME_CONTENT, PUT_INTO, TAKEN_FROM})
+"""The roles of links that follow from content. No material's role has a blank in it."""
 
 _BATCH = 500
 # Up to here an answer is taken at once; a longer one is read from a cursor, which takes PostgreSQL

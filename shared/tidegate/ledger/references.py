@@ -34,9 +34,9 @@ def resolve(connection: Connection, reference: str) -> str:
     reference = checked_text(reference.strip(), "reference", required=True)
     meanings: dict[str, str] = {}
     for digest, meaning in (
-        *_by_number(connection, reference),
-        *_by_digits(connection, reference.lower()),
-        *_by_name(connection, reference),
+        *by_number(connection, reference),
+        *by_digits(connection, reference.lower()),
+        *by_name(connection, reference),
     ):
         meanings.setdefault(digest, meaning)
     if not meanings:
@@ -63,7 +63,8 @@ def decision_number(reference: str) -> int | None:
     return int(match[1]) if match is not None and 0 < int(match[1]) <= MAX_INTEGER else None
 
 
-def _by_number(connection: Connection, reference: str) -> list[tuple[str, str]]:
+def by_number(connection: Connection, reference: str) -> list[tuple[str, str]]:
+    """The digest of a decision's number, with what it was taken for."""
     match = _NUMBER.fullmatch(reference)
     if match is None or not 0 < int(match[1]) <= MAX_INTEGER:
         return []
@@ -72,7 +73,8 @@ def _by_number(connection: Connection, reference: str) -> list[tuple[str, str]]:
     return [] if digest is None else [(digest, f"decision {int(match[1])}")]
 
 
-def _by_digits(connection: Connection, reference: str) -> list[tuple[str, str]]:
+def by_digits(connection: Connection, reference: str) -> list[tuple[str, str]]:
+    """The digests that begin so, with what each was taken for."""
     match = _DIGITS.fullmatch(reference)
     if match is None:
         return []
@@ -89,7 +91,8 @@ def _by_digits(connection: Connection, reference: str) -> list[tuple[str, str]]:
     return list(found.items())[:_SHOWN]
 
 
-def _by_name(connection: Connection, reference: str) -> list[tuple[str, str]]:
+def by_name(connection: Connection, reference: str) -> list[tuple[str, str]]:
+    """The digests of what is called so, with what each was taken for."""
     found: list[tuple[str, str]] = []
     for table, what in ((schema.decision, "decision"), (schema.sbom, "SBOM")):
         newest = func.max(table.c.id)
