@@ -24,13 +24,11 @@ from urllib.parse import urlsplit, urlunsplit
 HIDDEN = "[hidden: looks like a secret]"
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-# `user:password@` in front of a host. Libraries disagree on a password with "/" or "@" in it, so
-# it reaches to the last "@" that any of them could take for its end.
-_USER_INFO = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,40}://)"
-    r"(?:[^\s/?#\"'<>@:]*:[^\s\"'<>]*|[^\s/?#\"'<>]*)@"
-)
-_ASSIGNED = re.compile(r"(?P<name>[A-Za-z_][\w.\-]{0,100})[\"']?\s{0,3}[=:]\s{0,3}")
+_USER_INFO_ENDS = re.compile(r"[\s\"'<>]")
+_HOST_ENDS = re.compile(r"[/?#]")
+_PORT = re.compile(r"[^:@]*:[0-9]{1,5}")
+# Each run of letters is looked at once: a text may be long and hold nothing else.
+_ASSIGNED = re.compile(r"(?<![\w.\-])(?P<name>[\w.\-]++)[\"']?\s{0,3}[=:]\s{0,3}")
 _ASSIGNED_VALUE = re.compile(
     r"\"[^\"]*\"?|'[^']*'?|(?:(?:basic|bearer|digest|token)\s+)?\S+", re.IGNORECASE
 )
@@ -40,8 +38,10 @@ _USER_AND_PASSWORD = re.compile(r"[^:\s/]+:[^\s]+")
 _KEPT_QUERY = frozenset({"versionid", "generation", "snapshot", "ref", "revision"})
 _NUMBER = re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
 _UNSTORABLE = re.compile("\x00")
-_MOST_READ = 1 << 20
+_MOST_READ = 128 << 10
 _MOST_SHOWN = 16 << 10
+_MOST_USER_INFO = 1500
+_MOST_NUMBER = 64
 _MOST_ITEMS = 1000
 _MOST_DEPTH = 20
 _INTEGERS = range(-(2**63), 2**63)
@@ -72,8 +72,7 @@ class Redactor:
         text = _UNSTORABLE.sub(r"\\x00", text)
         if len(text) > _MOST_READ:
             return f"[a text of {len(text)} characters]"
-        cleaned = _USER_INFO.sub(lambda match: f"{match['scheme']}{HIDDEN}@", text)
-        cleaned = _without_forms(_without_assigned(cleaned))
+        cleaned = _without_forms(_without_assigned(_without_user_info(text)))
         if cleaned != text:
             self._note(where)
         # Cut only now: half a secret is not told by its form any more.
@@ -200,15 +199,41 @@ def _names() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     )
 
 
+def _without_user_info(text: str) -> str:
+    """The text with what stands before the "@" of each URL hidden.
+
+    Libraries disagree on a password with "/" or "@" in it, so it reaches to the last "@" that any
+    of them could take for its end.
+    """
+    parts: list[str] = []
+    done = 0
+    at = text.find("://")
+    while at >= 0:
+        start = at + 3
+        limit = start + _MOST_USER_INFO
+        stop = _USER_INFO_ENDS.search(text, start, limit)
+        end = text.rfind("@", start, stop.start() if stop else limit)
+        if end >= 0:
+            host = _HOST_ENDS.search(text, start, end)
+            first = text[start : host.start()] if host else None
+            if first is None or (":" in first and not _PORT.fullmatch(first)):
+                parts += (text[done:start], HIDDEN)
+                done = start = end
+        at = text.find("://", start)
+    return "".join((*parts, text[done:]))
+
+
 def _without_assigned(text: str) -> str:
     """The text with the value hidden of each `name=value` and `name: value` that is a secret."""
     parts: list[str] = []
     done = 0
     for match in _ASSIGNED.finditer(text):
-        if match.start() < done:
+        if match.start() < done or not is_secret_name(match["name"], "any"):
             continue
+        # Of some names only a text is a secret. A number is short.
+        begin = (text[match.end() : match.end() + _MOST_NUMBER].split(None, 1) or [""])[0]
         value = _ASSIGNED_VALUE.match(text, match.end())
-        if value is None or not is_secret_name(match["name"], value[0].strip("\"',;})]")):
+        if value is None or not is_secret_name(match["name"], begin.strip("\"',;})]")):
             continue
         parts += (text[done : match.end()], HIDDEN)
         done = value.end()

@@ -1,8 +1,9 @@
 """Putting a step on record, and what to do where the ledger is away.
 
 A step is recorded when hours of work are done. So by default a ledger that can't be reached costs
-a warning that says what to do, and not the work; `strict` turns it into an error. Always holds:
-what is not on record is said; nothing here takes a step for recorded that the ledger did not take.
+a warning that says what to do, and not the work: the step waits in this machine's spool. `strict`
+turns it into an error. Always holds: what is not on record is said; nothing here takes a step for
+recorded that the ledger did not take.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tidegate.attestation.step import Step
 from tidegate.errors import AccessRefusedError, TidegateError, UsageError
@@ -26,23 +27,16 @@ class UnrecordedStepWarning(UserWarning):
     """A step is not on record; the work itself went on."""
 
 
-class Spool(Protocol):
-    """Where a step waits until the ledger is back."""
-
-    def __call__(self, step: Step, ledger: str | None) -> str:
-        """Keep the step on this machine; a sentence that says where, and how it gets on record.
-
-        Raises:
-            TidegateError: it can't be kept here either.
-        """
-
-
 @contextmanager
 def opened(ledger: str | AnyLedger | None) -> Iterator[AnyLedger]:
     """The ledger that is given, or the one of the settings; one that is opened is closed again.
 
+    Args:
+        ledger: a ledger, its URL, or the address of a console.
+
     Raises:
         LedgerUnavailableError: it can't be reached.
+        AccessRefusedError: the console wants another token.
     """
     from tidegate.ledger import open_ledger
 
@@ -53,42 +47,47 @@ def opened(ledger: str | AnyLedger | None) -> Iterator[AnyLedger]:
         yield opened_here
 
 
+def keep_for_later(
+    step: Step | None,
+    name: str,
+    ledger: str | AnyLedger | None,
+    problem: Exception,
+) -> str:
+    """Keep what the ledger did not take, where it could take it later; what to tell a person."""
+    from tidegate.ledger.spool import keep_step
+
+    said = problem.explain() if isinstance(problem, TidegateError) else _fault(problem)
+    text = f"The step {name!r} is not on record: {said}"
+    refused = isinstance(problem, UsageError) and not isinstance(problem, AccessRefusedError)
+    if step is None or refused:
+        return text
+    try:
+        keep_step(step, ledger=_address_of(ledger))
+    except TidegateError as error:
+        return (
+            f"{text}\n  It can't be kept on this machine either: {error.explain()}\n"
+            "  What it wrote is as it was left. Call record() on the step while this program "
+            "still runs, or run it again."
+        )
+    return (
+        f"{text}\n  It waits on this machine: `tidegate ledger spool flush` records it when the "
+        "ledger is back."
+    )
+
+
 def _url_of(ledger: str | None) -> str:
     from tidegate.settings import read_settings
 
     return ledger.removeprefix("tidegate+") if ledger else read_settings().ledger_url()
 
 
-def keep_in_spool(step: Step, ledger: str | None) -> str:
-    """Keep a step in this user's spool, for the ledger of a URL or of the settings."""
+def _address_of(ledger: str | AnyLedger | None) -> str:
+    """What the ledger calls itself, so that it finds what waits for it; no password is in it."""
     from tidegate.ledger.opening import shown_url
-    from tidegate.ledger.spool import keep_step
 
-    keep_step(step, ledger=shown_url(_url_of(ledger)))
-    return "It waits in the spool: `tidegate ledger spool flush`, when the ledger is back."
-
-
-spool: Spool | None = keep_in_spool
-"""What keeps steps that the ledger could not take. None: they are in memory alone."""
-
-
-def keep_for_later(step: Step | None, name: str, ledger: object, problem: Exception) -> str:
-    """Keep what the ledger did not take, where anything can; what to tell a person about it."""
-    said = problem.explain() if isinstance(problem, TidegateError) else _fault(problem)
-    text = f"The step {name!r} is not on record: {said}"
-    if step is None:
-        return text
-    refused = isinstance(problem, UsageError) and not isinstance(problem, AccessRefusedError)
-    if spool is None or refused:
-        return (
-            f"{text}\n  What it wrote is as it was left. Run the step again when the ledger is "
-            "back, or call record() on it while this program still runs."
-        )
-    try:
-        where = ledger if isinstance(ledger, str) else getattr(ledger, "url", None)
-        return f"{text}\n  {spool(step, where)}"
-    except TidegateError as error:
-        return f"{text}\n  It can't be kept on this machine either: {error.explain()}"
+    if ledger is not None and not isinstance(ledger, str):
+        return ledger.url
+    return shown_url(_url_of(ledger))
 
 
 def _fault(problem: Exception) -> str:

@@ -87,7 +87,7 @@ class RunningStep:
                 modules are found without.
             outputs: files and folders that the step writes, where they are known now.
             parameters: settings that it runs with.
-            ledger: a ledger or its URL; by default the one of the environment.
+            ledger: a ledger, its URL or a console's address; by default the one of the environment.
             strict: whether a ledger that is away is an error, at the start and at the end.
             actor: who runs it, for the record.
             parent: the id of the step that it runs in; by default the one around the block.
@@ -283,10 +283,9 @@ class RunningStep:
             self.finish(error, exit_code=exit_code)
             self.record()
         except Exception as problem:  # the caller's work outweighs whatever befalls its record
-            said = keeping.keep_for_later(self.step, self._name, self._ledger, problem)
             if self._strict and error is None and not exit_code:
                 raise
-            return said
+            return keeping.keep_for_later(self.step, self._name, self._ledger, problem)
         return ""
 
     def __enter__(self) -> Self:

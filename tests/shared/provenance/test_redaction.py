@@ -118,6 +118,8 @@ def test_an_ordinary_text_stays_as_it_is():
     for text in (
         "python train.py --lr 0.1",
         "https://example.com:8080/a?b=c",
+        "docker://registry.example.com:5000/ml/train@sha256:ab",
+        "https://example.com/@ada/x@1.2",
         "Accuracy: 0.93; loss=0.1",
         "a@example.com",
         "git@example.com:ml/fraud.git",

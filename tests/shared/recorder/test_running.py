@@ -25,7 +25,8 @@ from tidegate.errors import (
     UsageError,
 )
 from tidegate.ledger import Ledger
-from tidegate.recorder import RunningStep, UnrecordedStepWarning, keeping
+from tidegate.ledger.spool import Spool
+from tidegate.recorder import RunningStep, UnrecordedStepWarning
 
 AWAY = "postgresql://nobody:hunter2@127.0.0.1:1/nothing"
 
@@ -33,6 +34,7 @@ AWAY = "postgresql://nobody:hunter2@127.0.0.1:1/nothing"
 @pytest.fixture(autouse=True)
 def ledger_url(monkeypatch, tmp_path):
     """Steps find their ledger as users' do: in the environment."""
+    monkeypatch.setenv("TIDEGATE_SPOOL", str(tmp_path / "spool"))
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     monkeypatch.setenv("TIDEGATE_LEDGER", url)
     return url
@@ -448,18 +450,38 @@ class TestWithoutALedger:
         ):
             pytest.fail("the block ran")
 
-    @pytest.mark.filterwarnings("ignore:The step 'x' begins")
-    def test_what_a_spool_says_is_what_the_caller_hears(self, monkeypatch):
-        kept = []
-
-        def spool(step, ledger):
-            kept.append((step, ledger))
-            return "It waits in the spool."
-
-        monkeypatch.setattr(keeping, "spool", spool)
+    def test_it_waits_in_the_spool_until_the_ledger_is_back(self, monkeypatch, ledger_url):
+        monkeypatch.setenv("TIDEGATE_LEDGER", ledger_url)
+        Path("train.csv").write_text("in the spool, too")
+        file = Path(ledger_url.removeprefix("sqlite:///"))
         with (
-            pytest.warns(UnrecordedStepWarning, match="waits in the spool"),
-            tidegate.step("x") as s,
+            pytest.warns(UnrecordedStepWarning, match="tidegate ledger spool flush"),
+            tidegate.step("x", inputs=["train.csv"]) as s,
+        ):
+            file.rename("aside.db")
+            file.mkdir()
+        file.rmdir()
+        Path("aside.db").rename(file)
+        with Ledger.open(ledger_url) as ledger:
+            with pytest.raises(RecordNotFoundError):
+                ledger.step(s.id)
+            flushed = Spool.open().flush(ledger)
+            assert (flushed.sent, flushed.set_aside, flushed.stopped) == (1, (), None)
+            assert ledger.step(s.id) == s.step
+
+    def test_without_a_spool_the_work_goes_on_too(self, monkeypatch):
+        Path("file").touch()
+        monkeypatch.setenv("TIDEGATE_SPOOL", "file/spool")
+        with pytest.warns(UnrecordedStepWarning) as said, tidegate.step("x"):
+            pass
+        assert "can't be kept on this machine either" in str(said[-1].message)
+
+    def test_what_no_ledger_would_take_is_not_kept_for_one(self, monkeypatch, ledger_url):
+        monkeypatch.setenv("TIDEGATE_LEDGER", ledger_url)
+        parameters = {f"p{number}": "x" * 15_000 for number in range(300)}
+        with (
+            pytest.warns(UnrecordedStepWarning, match="larger than") as said,
+            tidegate.step("x", parameters=parameters),
         ):
             pass
-        assert kept == [(s.step, None)]
+        assert "spool" not in str(said[-1].message)
