@@ -29,6 +29,7 @@ from tidegate.artifact import Manifest, read_manifest
 from tidegate.errors import ArtifactEmptyError, RecordNotFoundError, UsageError
 from tidegate.ledger import schema
 from tidegate.ledger.lineage import STEP, Direction, walk
+from tidegate.ledger.lineage_names import nodes_of
 from tidegate.ledger.naming import name_of, packages_everywhere, way_from_above
 from tidegate.ledger.recalls import Recall, RecallKind
 from tidegate.policy.lineage import Hop
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
     from tidegate.policy.model import Decision
 
 _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.IGNORECASE)
-_COMMIT = re.compile(r"gitCommit:[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_NAMESAKES = 1000
+_OTHER = re.compile(r"gitCommit:[0-9a-f]{40}(?:[0-9a-f]{24})?|step:[0-9a-f]{32}")
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class RecallReport:
 def recall(
     gate: Gate, what: str, *, actor: str, reason: str, dry_run: bool = False
 ) -> RecallReport:
-    """Recall an artifact, a file's content, a commit or a version of a package.
+    """Recall an artifact, a file's content, a commit, a step or a version of a package.
 
     Args:
         gate: whose ledger it goes into, and by whose policy the decisions are taken anew.
@@ -148,7 +149,7 @@ def resolve(gate: Gate, what: str) -> Target:
         return _of_path(gate, text)
     if "==" in text:
         return Target(RecallKind.PACKAGE, str(parse_pin(text)), "")
-    if _COMMIT.fullmatch(text):
+    if _OTHER.fullmatch(text):
         return _of_digest(gate, text)
     if (digits := _HEX.fullmatch(text)) is not None:
         return _of_digest(gate, f"sha256:{digits[1].lower()}")
@@ -156,30 +157,21 @@ def resolve(gate: Gate, what: str) -> Target:
 
 
 def _by_name(gate: Gate, name: str) -> str:
-    """The one digest that is on record under a name, whoever gave it: a decision or a step."""
-    edge = schema.edge.c
-    meanings: dict[str, str] = {}
-    try:
-        meanings[gate.ledger.resolve(name)] = "the ledger's own name for it"
-    except RecordNotFoundError:
-        meanings.clear()
+    """The one thing that is on record under a name or the beginning of a digest."""
+    nodes = nodes_of(gate.ledger, name)
+    if len(nodes) == 1:
+        return nodes[0]
+    # The beginning of a content's hash, which stands for all names of the file.
     with gate.ledger.reading() as connection:
-        query = select(edge.source, edge.target).where(edge.name == name).order_by(edge.id.desc())
-        for source, target in connection.execute(query.limit(_NAMESAKES)):
-            digest, step = (target, source) if source.startswith(STEP) else (source, target)
-            meanings.setdefault(digest, f"called so by {step}")
-    if not meanings:
-        raise RecordNotFoundError(
-            f"the ledger has no record of {name!r}",
-            remedy="give a digest, the path of the file or folder, a package as name==version, or "
-            "a name as `tidegate review list` or a step has it",
-        )
-    if len(meanings) > 1:
-        several = "; ".join(f"{digest} ({meaning})" for digest, meaning in meanings.items())
-        raise UsageError(
-            f"{name!r} is ambiguous: {several}", remedy="give the digest of the one that is meant"
-        )
-    return next(iter(meanings))
+        content = schema.content.c
+        query = select(content.sha256).where(content.digest.in_(nodes), content.alone == 1)
+        hashes = set(connection.execute(query).scalars())
+    if len(hashes) == 1:
+        return f"sha256:{hashes.pop()}"
+    raise UsageError(
+        f"{name!r} stands for several artifacts: {', '.join(nodes[:_SHOWN])}",
+        remedy="give the digest of the one that is meant, or the whole SHA-256 of the file",
+    )
 
 
 def _of_path(gate: Gate, path: str) -> Target:
@@ -207,7 +199,7 @@ def _of_digest(gate: Gate, digest: str, name: str = "") -> Target:
                 (schema.content.c.sha256, content),
             )
         )
-        if known and not name and not digest.startswith("gitCommit:"):
+        if known and not name and digest.startswith("sha256:"):
             named = name_of(connection, digest)
             name = "" if digest.startswith(named) else named
     notes: tuple[str, ...] = ()

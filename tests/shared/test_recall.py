@@ -190,7 +190,7 @@ def test_a_data_set_is_recalled_by_the_name_that_a_step_gave_it(gate: Gate) -> N
     made(gate, [("data", a_file("claims-2026.csv", "other bytes"))], [a_manifest("x")])
     with pytest.raises(UsageError, match="ambiguous") as caught:
         bad(gate, "claims-2026.csv")
-    assert "called so by step:" in caught.value.message
+    assert data.digest in caught.value.message
 
 
 def test_a_file_is_recalled_by_its_path_whatever_it_is_called(gate: Gate, tmp_path: Path) -> None:
@@ -202,6 +202,17 @@ def test_a_file_is_recalled_by_its_path_whatever_it_is_called(gate: Gate, tmp_pa
     (tmp_path / "empty.csv").touch()
     with pytest.raises(Exception, match="empty file is everywhere"):
         bad(gate, str(tmp_path / "empty.csv"))
+
+
+def test_a_step_is_recalled_with_what_it_made(gate: Gate) -> None:
+    data, model, other = a_file("train.csv"), a_manifest("model.skops"), a_manifest("other.skops")
+    step = made(gate, [("data", data)], [model], name="train-on-the-broken-node")
+    made(gate, [("data", data)], [other])
+    for each in (data, model, other):
+        passed(gate, each)
+    bad(gate, "train-on-the-broken-node")
+    assert gate.ledger.recalls()[0].target == step.id
+    assert held(gate, {data.digest, model.digest, other.digest}) == {model.digest}
 
 
 def test_a_commit_of_code_is_recalled(gate: Gate) -> None:

@@ -46,9 +46,9 @@ def command(
     """Hold a bad artifact, data set or package, and everything that came from it.
 
     WHAT is a file or folder, a digest (also one that is not on record yet), the SHA-256 of a
-    file, a commit as gitCommit:…, a package as name==version, or a name on record. What comes
-    from it is held at once, at every alias, stage, download, load and deployment, and so is what
-    is recorded later. `tidegate review approve` lets one artifact go again, --lift all of them.
+    file, a commit as gitCommit:…, a step, a package as name==version, or a name on record. What
+    comes from it is held at once, at every alias, stage, download, load and deployment, and so is
+    what is recorded later. `tidegate review approve` lets one artifact go again, --lift all.
     """
     from tidegate import recall as recalling
     from tidegate.settings import read_settings

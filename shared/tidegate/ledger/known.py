@@ -23,7 +23,7 @@ from tidegate.ledger.lineage import STEP, Direction, walk
 from tidegate.ledger.lineage_links import Link
 from tidegate.ledger.naming import packages, way_from
 from tidegate.ledger.reader import Reader
-from tidegate.ledger.recalls import Recall, RecallKind
+from tidegate.ledger.recalls import Recall, RecallKind, recall_from_row, recalls_query
 from tidegate.ledger.vouching import chain_facts
 from tidegate.policy.chain import gaps, lacking
 from tidegate.policy.lineage import NO_LINEAGE, Gap, Lineage, RecallReach
@@ -56,8 +56,9 @@ def lineage_of(
 
     chain = policy.chain
     demanded = chain is not None and (action is None or action.value in chain.actions)
-    recalls = ledger.recalls(in_force=True)
     with ledger.reading() as connection:
+        rows = connection.execute(recalls_query(in_force=True)).mappings().all()
+        recalls = tuple(recall_from_row(row) for row in rows)
         if not (recalls or demanded or _any_step(connection)):
             return NO_LINEAGE
         links = tuple(_links(connection, digest))

@@ -1,8 +1,8 @@
 """Recalls on record: what was named bad, by whom and why, and which of them were lifted.
 
 A recall names a digest (an artifact's root digest; the SHA-256 of a file's content, wherever that
-file lies; a commit of code) or one version of a package. What it reaches is no part of it: that is
-asked anew each time, so that what is recorded after a recall is held by it too.
+file lies; a commit of code; a step) or one version of a package. What it reaches is no part of it:
+that is asked anew each time, so that what is recorded after a recall is held by it too.
 
 Always holds: a recall stays on record, lifted or not; it is lifted at most once, and a later one
 about the same thing is another recall.
@@ -23,7 +23,7 @@ from tidegate.errors import RecordNotFoundError, UsageError
 from tidegate.ledger import records, schema
 from tidegate.ledger.records import checked_digest, checked_integer, checked_text, stored_time
 
-_COMMIT = re.compile(r"gitCommit:[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_OTHER = re.compile(r"gitCommit:[0-9a-f]{40}(?:[0-9a-f]{24})?|step:[0-9a-f]{32}")
 
 
 class RecallKind(enum.StrEnum):
@@ -45,8 +45,8 @@ class Lift:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """One recall. `target` is "sha256:…", "gitCommit:…" or "name==version"; `name` what it was
-    called, or "".
+    """One recall. `target` is "sha256:…", "gitCommit:…", "step:…" or "name==version"; `name`
+    what it was called, or "".
     """
 
     id: int
@@ -68,7 +68,7 @@ def recall_row(
     kind: RecallKind, target: str, *, name: str, actor: str, reason: str, now: datetime
 ) -> dict[str, Any]:
     """The columns of a recall; UsageError where one can't be recorded."""
-    if kind is RecallKind.ARTIFACT and not _COMMIT.fullmatch(target):
+    if kind is RecallKind.ARTIFACT and not _OTHER.fullmatch(target):
         target = checked_digest(target)
     return {
         "kind": kind.value,
