@@ -7,7 +7,7 @@
 - `standing` never scans: it hashes the bytes again and asks what is on record for them; for
   aliases, loading and deployment.
 - `approve`, `reject` and `waive` record what a person decided, and return the decision as it
-  stands afterwards.
+  stands afterwards; `sign` signs what passes.
 
 Always holds: no way through here ends in a decision that allows without evidence about the very
 digest of the bytes at hand; and a decision that can't be recorded is not returned.
@@ -22,11 +22,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from tidegate import signing
 from tidegate.artifact import HashMemory, LocalSource, Manifest, read_manifest
 from tidegate.errors import RecordNotFoundError, UsageError
 from tidegate.policy import (
     Action,
     Decision,
+    Outcome,
     Policy,
     Review,
     ReviewVerdict,
@@ -42,7 +44,8 @@ from tidegate.scanners.evidence import Evidence, finding_fingerprint, unread_fin
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from tidegate.ledger import Held, Ledger, Registration, RemoteLedger
+    from tidegate.attestation.signatures import SigningIdentity
+    from tidegate.ledger import Held, Ledger, RecordedSignature, Registration, RemoteLedger
     from tidegate.ledger.reader import Reader
 
 _SCAN_MEANWHILE_FROM = 32 << 20
@@ -299,8 +302,60 @@ class Gate:
         )
 
     def approve(self, reference: str, *, actor: str, reason: str) -> Decision:
-        """Record that a person approves what the evidence on record shows, and no more."""
-        return self._review(reference, ReviewVerdict.APPROVE, actor, reason)
+        """Record that a person approves what the evidence on record shows, and no more.
+
+        Where the environment names who signs models (`TIDEGATE_MODEL_SIGNING_KEY`), the model is
+        signed too, unless something holds it still.
+
+        Raises:
+            UsageError: there is no evidence, or the signing key can't be used.
+        """
+        from tidegate.attestation.signatures.sign import identity_of_environment
+
+        # Before anything is recorded: a key that can't be used is the operator's to mend.
+        identity = identity_of_environment()
+        decision = self._review(reference, ReviewVerdict.APPROVE, actor, reason)
+        if identity is None or self.sign(decision.digest, identity, actor=actor)[1] is None:
+            return decision
+        return self._stand_everywhere(decision.digest, reference, actor)
+
+    def sign(
+        self, reference: str, identity: SigningIdentity, *, actor: str, name: str = ""
+    ) -> tuple[Decision, RecordedSignature | None]:
+        """Sign a model that passes, and record the signature; one that is held is not signed.
+
+        Args:
+            reference: a decision id, digest, its beginning, or a subject; no bytes are needed.
+            identity: who signs.
+            actor: who asks for it.
+            name: what the signature calls the model; by default as it was last called.
+
+        Returns:
+            What the policy says but for its demand of a signature, and the signature, if made.
+
+        Raises:
+            RecordNotFoundError: nothing is on record under the reference.
+            UsageError: a name in the model would not be the same name everywhere.
+        """
+        digest = self.ledger.resolve(reference)
+        for action in (Action.DEPLOY, Action.LOAD):
+            decision = self._but_for_signatures(digest, action, actor)
+            if decision.outcome is not Outcome.ALLOW:
+                return decision, None
+        signature = signing.sign_on_record(
+            self.ledger,
+            digest,
+            identity,
+            name=name or self._subject_of(digest) or digest,
+            actor=actor,
+            now=datetime.now(UTC),
+        )
+        return decision, signature
+
+    def _but_for_signatures(self, digest: str, action: Action, actor: str) -> Decision:
+        gate = Gate(signing.without_signatures(self.policy), self.ledger, engine=self.engine)
+        evidence = self.ledger.latest_evidence(digest)
+        return gate._decide(action, digest, evidence, self._subject_of(digest), actor)
 
     def reject(self, reference: str, *, actor: str, reason: str) -> Decision:
         """Record that a person rejects these bytes, whatever any evidence says."""
@@ -554,6 +609,7 @@ class Gate:
             waivers=view.waivers_for(digest),
             reviews=view.reviews_for(digest),
             lineage=lineage,
+            signatures=signing.checks(self.policy, action, view, digest, manifest),
             actor=actor,
             expected=expected,
         )

@@ -72,4 +72,8 @@ def _as_file(policy: Policy) -> dict[str, Any]:
         from tidegate.policy.chain_file import section_of
 
         file["chain"] = section_of(policy.chain)
+    if policy.signatures is not None:
+        from tidegate.policy import signatures_file
+
+        file["signatures"] = signatures_file.section_of(policy.signatures)
     return file

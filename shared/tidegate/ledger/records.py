@@ -23,6 +23,7 @@ from tidegate.errors import OperatorError, UsageError
 from tidegate.ledger import schema
 from tidegate.policy.chain import chain_from_dict
 from tidegate.policy.model import Decision, Mode, Policy, Review, ReviewVerdict, Waiver
+from tidegate.policy.signatures import demand_from_dict
 from tidegate.scanners.evidence import Evidence
 from tidegate.scanners.interface import Severity
 
@@ -196,6 +197,8 @@ def policy_from_dict(data: Mapping[str, Any]) -> Policy:
     )
     if "chain" in values:
         values["chain"] = chain_from_dict(values["chain"])
+    if "signatures" in values:
+        values["signatures"] = demand_from_dict(values["signatures"])
     return Policy(**values)
 
 

@@ -24,7 +24,9 @@ The rules, in the order in which they are applied:
 10. A waiver in force covers the grounds of its rule that its author saw, up to the same ceiling.
     A waiver for another digest, an expired one, or one that runs longer than the policy allows,
     covers nothing.
-11. What is covered becomes a note that names who covered it. What is left decides: any denying
+11. For an action that demands a signature over the model, one by a signer of the policy must be
+    on record; none, or none that counts, holds (quarantine, high). No review or waiver covers it.
+12. What is covered becomes a note that names who covered it. What is left decides: any denying
     reason denies, any other quarantines, none allows.
 
 In `audit` mode the outcome is worked out in the same way, and `enforced` is False.
@@ -43,6 +45,7 @@ from tidegate.policy.grounds import (
     exchange,
     grounds_of,
     grounds_of_lineage,
+    grounds_of_signatures,
     rejection,
 )
 from tidegate.policy.lineage import NO_LINEAGE, HeldBase, Hop, Lineage, short_hash
@@ -57,6 +60,7 @@ from tidegate.policy.model import (
     ReviewVerdict,
     Waiver,
 )
+from tidegate.policy.signatures import SignatureCheck
 from tidegate.scanners.evidence import Evidence, Verdict
 from tidegate.scanners.interface import Severity
 
@@ -82,6 +86,7 @@ def decide(
     waivers: Sequence[Waiver] = (),
     reviews: Sequence[Review] = (),
     lineage: Lineage = NO_LINEAGE,
+    signatures: Sequence[SignatureCheck] = (),
     actor: str | None = None,
     expected: str | None = None,
 ) -> Decision:
@@ -98,6 +103,7 @@ def decide(
         reviews: likewise; the newest for this digest counts.
         lineage: the recalls in force that reach the digest, its held bases, and what the
             policy's chain lacks for this action.
+        signatures: the one on record that counts, or what is wrong with those there are.
         actor: who asked, where that is known.
         expected: the digest that the subject had when it was registered or scanned.
     """
@@ -106,10 +112,12 @@ def decide(
     weighed = _weigh(
         policy, evidence, digest=digest, now=now, waivers=waivers, reviews=reviews, lineage=lineage
     )
+    unsigned, signed = grounds_of_signatures(policy, action, signatures)
+    held = sorted([*weighed.held, *unsigned], key=lambda ground: -ground.severity)
     review = weighed.review
-    reasons = [ground.reason for ground in weighed.held]
-    outcome = Outcome.QUARANTINE if weighed.held else Outcome.ALLOW
-    if any(ground.denies for ground in weighed.held):
+    reasons = [ground.reason for ground in held]
+    outcome = Outcome.QUARANTINE if held else Outcome.ALLOW
+    if any(ground.denies for ground in held):
         outcome = Outcome.DENY
     if review is not None and review.verdict is ReviewVerdict.REJECT:
         outcome = Outcome.DENY
@@ -128,7 +136,7 @@ def decide(
         enforced=policy.mode is Mode.ENFORCE,
         decided_at=now,
         reasons=tuple(reasons),
-        notes=weighed.notes,
+        notes=(*weighed.notes, *signed),
         evidence_id=evidence.id if evidence else None,
         waiver_ids=weighed.waiver_ids,
         review_id=review.id if review else None,
@@ -136,6 +144,7 @@ def decide(
         contact=policy.contact,
         review_url=policy.review_url,
         lineage=lineage,
+        signatures=tuple(signatures),
     )
 
 

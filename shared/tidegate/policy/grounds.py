@@ -5,10 +5,12 @@ Always holds: a ground without fingerprints is one that nobody can have seen, an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tidegate.policy.lineage import HeldBase, Lineage, RecallReach, base_fingerprints, told
-from tidegate.policy.model import Policy, Reason, Review
+from tidegate.policy.model import Action, Policy, Reason, Review
+from tidegate.policy.signatures import SignatureCheck
 from tidegate.scanners.evidence import Evidence, finding_fingerprint, unread_fingerprint
 from tidegate.scanners.interface import Finding, Severity
 from tidegate.scanners.rules import rule_of
@@ -19,6 +21,9 @@ REJECTED = "REJECTED"
 CHANGED = "CHANGED"
 RECALLED = "RECALLED"
 BASE_HELD = "BASE-HELD"
+SIGNATURE_MISSING = "SIGNATURE-MISSING"
+SIGNATURE_INVALID = "SIGNATURE-INVALID"
+SIGNED = "SIGNED"
 
 UNREAD_REMEDY = (
     "save the part in a form that can be read (safetensors, skops, ONNX), or ask for a review"
@@ -92,6 +97,39 @@ def grounds_of_lineage(lineage: Lineage) -> list[Ground]:
         for gap in lineage.gaps
     ]
     return grounds
+
+
+def grounds_of_signatures(
+    policy: Policy, action: Action, checks: Sequence[SignatureCheck]
+) -> tuple[list[Ground], list[Reason]]:
+    """What holds because nobody signed whose signature counts; or who did, as a note.
+
+    No review covers it: who approves a model also signs it, if he has the key.
+    """
+    if policy.signatures is None or action.value not in policy.signatures.actions:
+        return [], []
+    counted = next((check for check in checks if check.owner is not None), None)
+    if counted is not None:
+        message = f"signed by {counted.owner} (signature {counted.id})"
+        return [], [Reason(SIGNED, Severity.INFO.label, "", message)]
+    owners = ", ".join(dict.fromkeys(signer.owner for signer in policy.signatures.signers))
+    if checks:
+        newest = checks[0]
+        rule = SIGNATURE_INVALID
+        message = f"no signature over it counts; signature {newest.id}: {newest.problem}"
+    else:
+        rule = SIGNATURE_MISSING
+        message = (
+            f"the policy demands a signature over the model by {owners}, and none is on record"
+        )
+    reason = Reason(
+        rule,
+        Severity.HIGH.label,
+        "",
+        message,
+        f"have it approved or signed (`tidegate sign`) with a key of {owners}",
+    )
+    return [Ground(reason, Severity.HIGH, ())], []
 
 
 def _recall(reach: RecallReach) -> Reason:

@@ -16,6 +16,7 @@ from typing import Any
 
 from tidegate.policy.chain import Chain
 from tidegate.policy.lineage import NO_LINEAGE, Lineage
+from tidegate.policy.signatures import SignatureCheck, SignatureDemand
 from tidegate.scanners.interface import Severity
 
 
@@ -54,7 +55,7 @@ class Policy:
     last at most `waiver_days` days and reach findings up to `waiver_ceiling`.
     `actions` are those for which evidence is demanded. `contact` and `review_url` tell the
     reader of a refusal where to ask. `chain` is what is demanded of where an artifact came from;
-    None demands nothing.
+    None demands nothing. `signatures` is by whom a model must be signed; None by nobody.
     """
 
     profile: str
@@ -68,17 +69,21 @@ class Policy:
     contact: str | None = None
     review_url: str | None = None
     chain: Chain | None = None
+    signatures: SignatureDemand | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, severities and mode by their labels.
 
-        A chain stands there only where one is demanded, so that a policy without one keeps the
-        digest that it had before there were any.
+        A chain and signatures stand there only where they are demanded, so that a policy without
+        them keeps the digest that it had before there were any.
         """
         data = asdict(self)
         del data["chain"]
         if self.chain is not None:
             data["chain"] = self.chain.to_dict()
+        del data["signatures"]
+        if self.signatures is not None:
+            data["signatures"] = self.signatures.to_dict()
         data["mode"] = self.mode.value
         for key in ("hold_at", "deny_at", "waiver_ceiling"):
             severity = getattr(self, key)
@@ -140,8 +145,8 @@ class Review:
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One ground of a decision. `rule` is a rule id, or a word in capitals for another ground
-    (UNSCANNED, UNREAD, REJECTED, CHANGED, RECALLED, BASE-HELD, CHAIN-…). `covered_by` names who or
-    what outweighs it.
+    (UNSCANNED, UNREAD, REJECTED, CHANGED, RECALLED, BASE-HELD, CHAIN-…, SIGNATURE-…). `covered_by`
+    names who or what outweighs it.
     """
 
     rule: str
@@ -160,7 +165,8 @@ class Decision:
     `outcome` is what the policy came to; `enforced` says whether it holds anything (False in
     audit mode, where the host lets pass and says so). `reasons` are the grounds that hold,
     `notes` those that do not: covered, or below the policy's threshold. `lineage` is what was
-    known of where the artifact came from.
+    known of where the artifact came from, `signatures` what was found of those on record where
+    the action demands one.
     """
 
     outcome: Outcome
@@ -182,6 +188,7 @@ class Decision:
     review_url: str | None = None
     id: int | None = None
     lineage: Lineage = NO_LINEAGE
+    signatures: tuple[SignatureCheck, ...] = ()
 
     @property
     def allowed(self) -> bool:
@@ -209,6 +216,7 @@ class Decision:
         data["notes"] = [asdict(reason) for reason in self.notes]
         data["waiver_ids"] = list(self.waiver_ids)
         data["lineage"] = self.lineage.to_dict() if self.lineage else None
+        data["signatures"] = [asdict(check) for check in self.signatures]
         return {"schema": 1, **data}
 
     @classmethod
@@ -224,4 +232,5 @@ class Decision:
         # Decisions from before there was a lineage have none.
         known = values.get("lineage")
         values["lineage"] = NO_LINEAGE if known is None else Lineage.from_dict(known)
+        values["signatures"] = tuple(SignatureCheck(**c) for c in values.get("signatures", ()))
         return cls(**values)

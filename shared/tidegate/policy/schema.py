@@ -10,6 +10,8 @@
     waivers: {max_days: 30, ceiling: high}
     severity: {PICKLE-TRAILING: high}
     chain: {roles: [data]}       # what is demanded of where an artifact came from: see chain_file
+    signatures:                  # by whom models must be signed: see signatures_file
+      signers: [{owner: ml-platform, key: ml-platform.pub}]
 
 Always holds: a file with any error gives no policy at all; an unknown key is an error, for a
 misspelt one must not silently loosen the rules.
@@ -29,6 +31,7 @@ from tidegate.errors import PolicyError
 from tidegate.policy.chain_file import ChainSection, chain_of
 from tidegate.policy.model import Policy
 from tidegate.policy.profiles import profile
+from tidegate.policy.signatures_file import SignaturesSection, demand_of
 from tidegate.policy.yaml_file import FileProblems, line_at, read_as, read_text
 from tidegate.scanners.interface import Severity
 from tidegate.scanners.rules import rules
@@ -57,6 +60,7 @@ class _PolicyFile(BaseModel):
     waivers: _Waivers = _Waivers()
     severity: dict[str, _Label] = {}
     chain: ChainSection | None = None
+    signatures: SignaturesSection | None = None
 
     @field_validator("trusted_modules")
     @classmethod
@@ -123,6 +127,8 @@ def _apply(
     }
     if file.chain is not None:
         changes["chain"] = chain_of(file.chain, folder, line)
+    if file.signatures is not None:
+        changes["signatures"] = demand_of(file.signatures, folder, line)
     if file.hold_at is not None:
         changes["hold_at"] = Severity.from_label(file.hold_at)
     if file.deny_at is not None:
