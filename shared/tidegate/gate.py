@@ -279,6 +279,14 @@ class Gate:
         subject = subject or self._subject_of(digest)
         return self._stand(digest, manifest, action, subject, actor, expected, keep=keep)
 
+    def manifest_of(self, path: str | os.PathLike[str]) -> Manifest:
+        """The files as they lie there now; what this gate has hashed unchanged is not hashed again.
+
+        Raises:
+            ArtifactError: they can't be read.
+        """
+        return read_manifest(path, memory=self._hashes)
+
     def held(self, *, limit: int = 100) -> tuple[Held, ...]:
         """What waits for a review or is denied, newest first."""
         return self.ledger.held(limit=limit)

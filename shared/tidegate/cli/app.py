@@ -16,6 +16,8 @@ _COMMANDS = {
     "convert": "convert",
     "review": "review",
     "recall": "recall",
+    "sign": "sign",
+    "signatures": "signatures",
     "policy": "policy",
     "rules": "rules",
     "sbom": "sbom",

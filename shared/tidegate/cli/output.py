@@ -91,6 +91,11 @@ def check_output(output: str | None, beside: Sequence[str]) -> None:
             )
 
 
+def is_path(reference: str) -> bool:
+    """Whether something lies at that path, a broken link too: then it is the path that is meant."""
+    return os.path.lexists(reference)
+
+
 def shows_colour(stream: TextIO) -> bool:
     """Whether to use colours: on a terminal, unless NO_COLOR or TERM=dumb says otherwise."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
