@@ -28,7 +28,6 @@ from tidegate.errors import RecordNotFoundError, UsageError
 from tidegate.policy import (
     Action,
     Decision,
-    Outcome,
     Policy,
     Review,
     ReviewVerdict,
@@ -36,7 +35,7 @@ from tidegate.policy import (
     decide,
     resolve_policy,
 )
-from tidegate.policy.grounds import UNREAD, grounds_of_lineage
+from tidegate.policy.grounds import SIGNATURE_RULES, UNREAD, grounds_of_lineage
 from tidegate.policy.lineage import Lineage
 from tidegate.scanners.engine import ScanEngine
 from tidegate.scanners.evidence import Evidence, finding_fingerprint, unread_fingerprint
@@ -316,12 +315,15 @@ class Gate:
         signed too, unless something holds it still.
 
         Raises:
-            UsageError: there is no evidence, or the signing key can't be used.
+            UsageError: there is no evidence, the signing key can't be used, or the model can't be
+                signed.
         """
         from tidegate.attestation.signatures.sign import identity_of_environment
 
-        # Before anything is recorded: a key that can't be used is the operator's to mend.
+        # Before anything is recorded: these are the operator's to mend, or the author's.
         identity = identity_of_environment()
+        if identity is not None:
+            signing.require_signable(self.ledger, self.ledger.resolve(reference))
         decision = self._review(reference, ReviewVerdict.APPROVE, actor, reason)
         if identity is None or self.sign(decision.digest, identity, actor=actor)[1] is None:
             return decision
@@ -339,7 +341,7 @@ class Gate:
             name: what the signature calls the model; by default as it was last called.
 
         Returns:
-            What the policy says but for its demand of a signature, and the signature, if made.
+            How the model stood before, and the signature, if it was made.
 
         Raises:
             RecordNotFoundError: nothing is on record under the reference.
@@ -347,23 +349,19 @@ class Gate:
         """
         digest = self.ledger.resolve(reference)
         for action in (Action.DEPLOY, Action.LOAD):
-            decision = self._but_for_signatures(digest, action, actor)
-            if decision.outcome is not Outcome.ALLOW:
+            subject = self._subject_of(digest)
+            decision = self._stand(digest, None, action, subject, actor, keep=False)
+            if any(reason.rule not in SIGNATURE_RULES for reason in decision.reasons):
                 return decision, None
         signature = signing.sign_on_record(
             self.ledger,
             digest,
             identity,
-            name=name or self._subject_of(digest) or digest,
+            name=name or decision.subject or digest,
             actor=actor,
             now=datetime.now(UTC),
         )
         return decision, signature
-
-    def _but_for_signatures(self, digest: str, action: Action, actor: str) -> Decision:
-        gate = Gate(signing.without_signatures(self.policy), self.ledger, engine=self.engine)
-        evidence = self.ledger.latest_evidence(digest)
-        return gate._decide(action, digest, evidence, self._subject_of(digest), actor)
 
     def reject(self, reference: str, *, actor: str, reason: str) -> Decision:
         """Record that a person rejects these bytes, whatever any evidence says."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from tidegate.errors import OperatorError, RecordNotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from tidegate.ledger.reader import Reader
+    from tidegate.ledger.interface import LedgerReader
 
 PREFIX = "models:/"
 _VERSION = re.compile(r"models:/(?P<name>[^/@]+)/(?P<version>[1-9][0-9]*)")
@@ -106,16 +106,16 @@ def name_and_version(uri: str) -> tuple[str, str]:
     return match["name"], match["version"]
 
 
-def digest_of(ledger: Reader, model: RegisteredModel) -> str:
+def digest_of(ledger: LedgerReader, model: RegisteredModel) -> str:
     """The digest of the bytes that the version was registered with.
 
     Raises:
         RecordNotFoundError: the version was not registered through the gate, or its bytes could
             not be read then.
     """
-    registration = ledger.registration_of(
-        model.store, model.name, model.version, model.created_ms
-    ) or ledger.registration_at(model.store, model.version, model.created_ms, model.source)
+    registration = ledger.registration_known(
+        model.store, model.name, model.version, model.created_ms, model.source
+    )
     if registration is None or registration.digest is None:
         raise RecordNotFoundError(
             f"the ledger has no registration of {model.subject} with its bytes",

@@ -7,7 +7,6 @@ reason.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -19,8 +18,7 @@ from tidegate.policy.signatures import SignatureCheck, SignatureDemand, Signer
 if TYPE_CHECKING:
     from tidegate.artifact.manifest import Manifest
     from tidegate.attestation.signatures import SigningIdentity, Trust
-    from tidegate.ledger.ledger import Ledger
-    from tidegate.ledger.reader import Reader
+    from tidegate.ledger.interface import LedgerReader, SignatureRecorder
     from tidegate.ledger.records import RecordedSignature
 
 # Of those that do not count, so many are told of.
@@ -38,7 +36,11 @@ def trusts_of(demand: SignatureDemand) -> tuple[Trust, ...]:
 
 
 def checks(
-    policy: Policy, action: Action, ledger: Reader, digest: str, manifest: Manifest | None = None
+    policy: Policy,
+    action: Action,
+    ledger: LedgerReader,
+    digest: str,
+    manifest: Manifest | None = None,
 ) -> tuple[SignatureCheck, ...]:
     """The newest signature on record that counts; where none does, why the newest do not.
 
@@ -65,7 +67,13 @@ def checks(
 
 
 def sign_on_record(
-    ledger: Ledger, digest: str, identity: SigningIdentity, *, name: str, actor: str, now: datetime
+    ledger: SignatureRecorder,
+    digest: str,
+    identity: SigningIdentity,
+    *,
+    name: str,
+    actor: str,
+    now: datetime,
 ) -> RecordedSignature:
     """Sign the files that are on record under a digest, and record the signature.
 
@@ -79,9 +87,15 @@ def sign_on_record(
     return ledger.add_signature(digest=digest, bundle=bundle, actor=actor, now=now)
 
 
-def without_signatures(policy: Policy) -> Policy:
-    """The policy as it is for a model that is about to be signed."""
-    return replace(policy, signatures=None)
+def require_signable(ledger: LedgerReader, digest: str) -> None:
+    """Raise `UsageError` where the files on record under a digest can't be signed."""
+    from tidegate.attestation.signatures.statement import statement_over
+
+    try:
+        manifest = ledger.manifest(digest)
+    except RecordNotFoundError:
+        return
+    statement_over(manifest, digest)
 
 
 def _check(

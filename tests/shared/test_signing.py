@@ -71,7 +71,7 @@ def test_a_clean_model_is_held_at_load_until_it_is_signed(
     held = gate.standing(model, Action.LOAD, subject="fraud/1")
     assert [reason.rule for reason in held.reasons] == ["SIGNATURE-MISSING"]
     decision, signature = gate.sign("fraud/1", SigningIdentity(signing_key(key)), actor="grace")
-    assert decision.outcome is Outcome.ALLOW
+    assert decision.reasons == held.reasons, "how it stood before"
     assert signature is not None
     for action in (Action.LOAD, Action.DEPLOY):
         passed = gate.standing(model, action, subject="fraud/1")
@@ -159,6 +159,20 @@ def test_a_signature_says_nothing_of_bytes_that_changed_since(
     gate.check(model, Action.REGISTER, subject="fraud/8")
     held = gate.standing(model, Action.LOAD, subject="fraud/8")
     assert [reason.rule for reason in held.reasons] == ["SIGNATURE-MISSING"]
+
+
+def test_an_approved_model_that_cannot_be_signed_is_told_before_the_approval_is_recorded(
+    gate: Gate,
+    model: Path,
+    key: EllipticCurvePrivateKey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (model / "CONFIG.json").write_text("{}")
+    digest = gate.check(model, Action.REGISTER, subject="fraud/13").digest
+    monkeypatch.setenv("TIDEGATE_MODEL_SIGNING_KEY", private_pem(key).decode())
+    with pytest.raises(UsageError, match="one and the same file on some disks"):
+        gate.approve("fraud/13", actor="grace", reason="known")
+    assert gate.ledger.reviews_for(digest) == ()
 
 
 @pytest.mark.parametrize(

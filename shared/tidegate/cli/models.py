@@ -18,7 +18,7 @@ from tidegate import registered
 from tidegate.errors import UsageError
 
 if TYPE_CHECKING:
-    from tidegate.ledger.reader import Reader
+    from tidegate.ledger.interface import LedgerReader
 
 
 class Place:
@@ -49,7 +49,9 @@ class Place:
 
 
 @contextmanager
-def located(ledger: Reader, uri: str, *, path: str | None, to: Path | None) -> Iterator[Place]:
+def located(
+    ledger: LedgerReader, uri: str, *, path: str | None, to: Path | None
+) -> Iterator[Place]:
     """A registered model, its files at `path` or to be downloaded beside `to`.
 
     Raises:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -28,6 +29,8 @@ from tidegate.console.messages import (
     Note,
     ReviewMessage,
     Settle,
+    SignatureMessage,
+    Signed,
     Standing,
     StepMessage,
     Stepped,
@@ -227,6 +230,22 @@ def _add_writes(router: APIRouter, gate: Gate, writes: _Writes) -> None:
             )
         )
 
+    @router.post("/signatures", summary="Record a signature over a model, whoever made it")
+    def signatures(message: SignatureMessage, token: _Writer, key: _Key) -> Signed:
+        """Whether it counts is for the policy to say, whenever somebody wants to use the model."""
+
+        def do() -> Signed:
+            signature = gate.ledger.add_signature(
+                digest=message.digest,
+                bundle=message.bundle,
+                actor=token.holder,
+                now=datetime.now(UTC),
+            )
+            return Signed(signature=signature_to_dict(signature))
+
+        # The same one twice is one, under whatever key.
+        return writes.once(token, "signature", key, message, do, lambda _: do())
+
     @router.post("/checkpoint", summary="The log's size and root, signed, with a proof")
     def checkpoint(message: CheckpointMessage, token: _Reader) -> Note:  # noqa: ARG001
         note, proof = checkpoint_with_proof(gate.ledger, gate.ledger.signing_key(), message.after)
@@ -303,9 +322,21 @@ def _add_questions(router: APIRouter, gate: Gate) -> None:
     def reviews(digest: Digest, token: _Reader) -> Asked:  # noqa: ARG001
         return Asked(answer=[review_to_dict(each) for each in ledger.reviews_for(digest)])
 
-    @router.get("/signatures", summary="All model signatures over a digest, the newest first")
+    @router.get("/signatures", summary="All signatures over the files of a digest")
     def signatures(digest: Digest, token: _Reader) -> Asked:  # noqa: ARG001
         return Asked(answer=[signature_to_dict(each) for each in ledger.signatures_for(digest)])
+
+    @router.get("/registration", summary="The registration of a version's row")
+    def registration(
+        name: _Reference,
+        version: _Reference,
+        created_ms: Annotated[int, Query(ge=0, le=2**63 - 1)],
+        token: _Reader,  # noqa: ARG001
+        store: Annotated[str, Query(max_length=4096)] = "",
+        source: Annotated[str, Query(max_length=4096)] = "",
+    ) -> Asked:
+        found = ledger.registration_known(store, name, version, created_ms, source)
+        return Asked(answer=None if found is None else asdict(found))
 
     @router.get("/subjects", summary="Every name under which a digest was decided on")
     def subjects(digest: Digest, token: _Reader) -> Asked:  # noqa: ARG001

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
+from tidegate.attestation.signatures.bundle import MAX_BYTES
 from tidegate.policy.model import Action, ReviewVerdict
 
 
@@ -127,6 +128,19 @@ class WaiverMessage(_Message):
     reason: _Reason
     until: Annotated[datetime, AfterValidator(_with_time_zone)] | None = None
     days: Annotated[StrictInt, Field(ge=1, le=36_500)] | None = None
+
+
+class SignatureMessage(_Message):
+    """A signature over a model, as its file has it."""
+
+    digest: Digest
+    bundle: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_BYTES)]
+
+
+class Signed(_Message):
+    """The signature as it is on record."""
+
+    signature: dict[str, Any]
 
 
 class CheckpointMessage(_Message):

@@ -269,6 +269,14 @@ class Reader:
         row = self._first(query.order_by(columns.id))
         return None if row is None else records.registration_from_row(row)
 
+    def registration_known(
+        self, store: str, name: str, version: str, created_ms: int, source: str
+    ) -> Registration | None:
+        """The registration of a version's row: under the name that it has, or had when made."""
+        return self.registration_of(store, name, version, created_ms) or self.registration_at(
+            store, version, created_ms, source
+        )
+
     def registrations_of(self, digest: str) -> tuple[Registration, ...]:
         """All registrations of a digest, the newest first."""
         table = schema.registration

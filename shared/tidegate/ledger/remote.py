@@ -17,7 +17,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +26,13 @@ from tidegate.artifact.manifest import Manifest
 from tidegate.errors import AccessRefusedError, OperatorError, TamperedError, UsageError
 from tidegate.ledger.address import TOKEN, token_from_environment
 from tidegate.ledger.ledger import Ledger
-from tidegate.ledger.records import Held, RecordedSignature, Registration, policy_from_dict
+from tidegate.ledger.records import (
+    Held,
+    RecordedSignature,
+    Registration,
+    bundle_hash,
+    policy_from_dict,
+)
 from tidegate.policy.model import Action, Decision, Policy, Review, ReviewVerdict, Waiver
 from tidegate.scanners.evidence import Evidence
 
@@ -194,6 +200,29 @@ class RemoteLedger:
             self._require(found["step"] == step.id)
             return bool(found["new"])
 
+    def add_signature(
+        self,
+        *,
+        digest: str,
+        bundle: str,
+        actor: str,  # noqa: ARG002 - who acts is whose token it is
+        now: datetime,  # noqa: ARG002 - the console's clock counts
+    ) -> RecordedSignature:
+        """Send a signature over a model; it is recorded in the name of the token's holder.
+
+        Its content is the idempotency key.
+
+        Raises:
+            RecordNotFoundError: the model's files are not on record.
+            UsageError, OperatorError: it is no signature over exactly those files.
+        """
+        body = {"digest": digest, "bundle": bundle}
+        found = self._transport.post("/v1/signatures", body, key=f"{digest}:{bundle_hash(bundle)}")
+        with self._readable():
+            signature = signature_from_dict(found["signature"])
+            self._require((signature.digest, signature.bundle) == (digest, bundle))
+        return signature
+
     def review(self, reference: str, verdict: ReviewVerdict, *, reason: str) -> Decision:
         """Approve or reject in the name of the token's holder; how it stands afterwards."""
         body = {"reference": reference, "verdict": verdict.value, "reason": reason}
@@ -311,8 +340,10 @@ class RemoteLedger:
         return self._ask("/v1/reviews", _each(review_from_dict), digest=digest)
 
     def signatures_for(self, digest: str) -> tuple[RecordedSignature, ...]:
-        """All model signatures over a digest, the newest first."""
-        return self._ask("/v1/signatures", _each(signature_from_dict), digest=digest)
+        """All signatures over the files of a digest, the newest first, whoever made them."""
+        found = self._ask("/v1/signatures", _each(signature_from_dict), digest=digest)
+        self._require(all(each.digest == digest for each in found))
+        return found
 
     def subjects_of(self, digest: str) -> tuple[str, ...]:
         """Every name under which a digest was decided on, the one last used first."""
@@ -341,6 +372,23 @@ class RemoteLedger:
     def registrations_of(self, digest: str) -> tuple[Registration, ...]:
         """All registrations of a digest, the newest first."""
         return self._ask("/v1/registrations", _each(_registration), digest=digest)
+
+    def registration_known(
+        self, store: str, name: str, version: str, created_ms: int, source: str
+    ) -> Registration | None:
+        """The registration of a version's row: under the name that it has, or had when made."""
+        found = self._ask(
+            "/v1/registration",
+            _optional(_registration),
+            store=store,
+            name=name,
+            version=version,
+            created_ms=created_ms,
+            source=source,
+        )
+        asked = (store, version, created_ms)
+        self._require(found is None or (found.store, found.version, found.created_ms) == asked)
+        return found
 
     def _ask(self, path: str, read: Callable[[Any], _T], **parameters: Any) -> _T:
         found = self._transport.get(path, parameters)
@@ -417,6 +465,19 @@ def review_from_dict(data: Mapping[str, Any]) -> Review:
     )
 
 
+def signature_to_dict(signature: RecordedSignature) -> dict[str, Any]:
+    """A signature as it stands in an answer."""
+    return {**asdict(signature), "created_at": signature.created_at.isoformat()}
+
+
+def signature_from_dict(data: Mapping[str, Any]) -> RecordedSignature:
+    """Read what `signature_to_dict` wrote; KeyError, TypeError or ValueError where it is not."""
+    created_at = datetime.fromisoformat(data["created_at"])
+    if created_at.tzinfo is None:
+        raise ValueError("a time without its offset")
+    return RecordedSignature(**{**data, "created_at": created_at})
+
+
 def waiver_to_dict(waiver: Waiver) -> dict[str, Any]:
     """A waiver in plain JSON types."""
     return _to_dict(waiver) | {
@@ -435,17 +496,6 @@ def waiver_from_dict(data: Mapping[str, Any]) -> Waiver:
             "expires_at": datetime.fromisoformat(data["expires_at"]),
         }
     )
-
-
-def signature_to_dict(signature: RecordedSignature) -> dict[str, Any]:
-    """A recorded signature in plain JSON types."""
-    found = {field.name: getattr(signature, field.name) for field in fields(signature)}
-    return found | {"created_at": signature.created_at.isoformat()}
-
-
-def signature_from_dict(data: Mapping[str, Any]) -> RecordedSignature:
-    """Read what `signature_to_dict` wrote."""
-    return RecordedSignature(**{**data, "created_at": datetime.fromisoformat(data["created_at"])})
 
 
 def _to_dict(value: Review | Waiver) -> dict[str, Any]:

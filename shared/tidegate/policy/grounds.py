@@ -24,6 +24,7 @@ BASE_HELD = "BASE-HELD"
 SIGNATURE_MISSING = "SIGNATURE-MISSING"
 SIGNATURE_INVALID = "SIGNATURE-INVALID"
 SIGNED = "SIGNED"
+SIGNATURE_RULES = frozenset({SIGNATURE_MISSING, SIGNATURE_INVALID})
 
 UNREAD_REMEDY = (
     "save the part in a form that can be read (safetensors, skops, ONNX), or ask for a review"

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from samples.consoles import Console
-from samples.ledger_records import NOW, RULE, record
+from samples.ledger_records import NOW, RULE, a_manifest, a_signature, record
+from samples.model_signers import curve_key, signing_key
 
 from tidegate import Action, Gate
-from tidegate.errors import RecordNotFoundError, UsageError
+from tidegate.attestation.signatures import SigningIdentity
+from tidegate.errors import AccessRefusedError, RecordNotFoundError, TidegateError, UsageError
 from tidegate.ledger import Ledger, LedgerReader, RemoteLedger
+from tidegate.ledger.tokens import Scope
 from tidegate.policy import Outcome, ReviewVerdict
 
 
@@ -84,3 +87,68 @@ def test_a_check_scans_here_and_is_decided_there(console: Console, tmp_path: Pat
         assert decision.digest in {each.decision.digest for each in gate.held(limit=10_000)}
     with Ledger.open(console.database) as own:
         assert own.decision(decision.id) == decision
+
+
+def test_a_signature_is_recorded_over_http_once_and_counts_as_the_consoles_policy_says(
+    console: Console, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text('{"signed": true}')
+    identity = SigningIdentity(signing_key(curve_key()))
+    token = console.token("signer")
+    with Gate.open(ledger=console.ledger(token)) as gate:
+        digest = gate.check(tmp_path, Action.REGISTER, subject="signed/1").digest
+        decision, signature = gate.sign("signed/1", identity, actor="ignored")
+        assert decision.outcome is Outcome.ALLOW
+        assert signature is not None
+        assert signature.actor == "signer"
+        now = signature.created_at
+        again = gate.ledger.add_signature(
+            digest=digest, bundle=signature.bundle, actor="ignored", now=now
+        )
+        assert again == signature
+        assert gate.ledger.signatures_for(digest) == (signature,)
+    with Ledger.open(console.database) as own:
+        assert own.signatures_for(digest) == (signature,)
+
+
+def test_what_is_held_at_the_console_is_not_signed_here(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "model.pkl").write_bytes(b"cos\nsystem\n(S'echo signed-test'\ntR.")
+    identity = SigningIdentity(signing_key(curve_key()))
+    with Gate.open(ledger=console.ledger(console.token("signer"))) as gate:
+        digest = gate.check(tmp_path, Action.REGISTER, subject="unsigned/1").digest
+        decision, signature = gate.sign("unsigned/1", identity, actor="ignored")
+        assert decision.outcome is Outcome.QUARANTINE
+        assert signature is None
+        assert gate.ledger.signatures_for(digest) == ()
+
+
+def test_a_signature_over_other_files_is_refused_by_the_console(console: Console) -> None:
+    with Ledger.open(console.database) as own, console.ledger() as remote:
+        digest = record(own, "signature.pkl", subject="signature/1").digest
+        bundle = a_signature(a_manifest("another.pkl"))
+        with pytest.raises(TidegateError, match="not over these files"):
+            remote.add_signature(digest=digest, bundle=bundle, actor="", now=NOW)
+        assert own.signatures_for(digest) == ()
+
+
+def test_a_reader_records_no_signature(console: Console) -> None:
+    token = console.token("reader", Scope.READ)
+    with Ledger.open(console.database) as own, console.ledger(token) as remote:
+        digest = record(own, "unread.pkl", subject="unread/1").digest
+        bundle = a_signature(a_manifest("unread.pkl"))
+        with pytest.raises(AccessRefusedError):
+            remote.add_signature(digest=digest, bundle=bundle, actor="", now=NOW)
+
+
+def test_the_registration_of_a_version_is_found_under_an_earlier_name_too(
+    console: Console,
+) -> None:
+    with Ledger.open(console.database) as own, console.ledger() as remote:
+        decided = record(own, "renamed.pkl", subject="before/1")
+        made = own.add_registration(
+            store="s", name="before", version="1", created_ms=77, source="/srv/renamed",
+            digest=decided.digest, decision_id=decided.id,
+        )  # fmt: skip
+        for name in ("before", "after"):
+            assert remote.registration_known("s", name, "1", 77, "/srv/renamed") == made
+        assert remote.registration_known("s", "after", "1", 78, "/srv/renamed") is None
