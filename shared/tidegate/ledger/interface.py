@@ -2,8 +2,9 @@
 
 `LedgerReader` are the questions, which `Ledger` answers by a query and `RemoteLedger` by asking
 over HTTP. `StepRecorder` takes steps of pipelines, `SignatureRecorder` signatures over models.
-Whoever needs no more than these names them, and works with both. Decisions are no part of it: a console makes them itself (`remote_gate`), and
-writes that belong into one transaction with a registry's own need the database (`Ledger`).
+Whoever needs no more than these names them, and works with both. Decisions are no part of it: a
+console makes them itself (`remote_gate`), and writes that belong into one transaction with a
+registry's own need the database (`Ledger`).
 """
 
 from __future__ import annotations

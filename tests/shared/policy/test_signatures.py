@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -221,3 +222,16 @@ def test_a_policy_that_is_no_file_has_no_files_beside_it() -> None:
     with pytest.raises(PolicyError) as caught:
         parse_policy("schema: 1\nsignatures: {signers: [{owner: ml, key: ml.pub}]}\n")
     assert "no files beside it" in caught.value.problems[0]
+
+
+def test_the_guides_policy_is_valid(files: Path) -> None:
+    guide = Path(__file__).parents[3] / "docs" / "guides" / "signatures.md"
+    (block,) = re.findall(r"```yaml\n(.*?)```", guide.read_text(), re.DOTALL)
+    (files / "model-key.pub").write_text((files / "ml.pub").read_text())
+    policy = parse_policy(block, folder=files)
+    assert policy.signatures is not None
+    assert [signer.owner for signer in policy.signatures.signers] == [
+        "ml-platform",
+        "release",
+        "ci",
+    ]
