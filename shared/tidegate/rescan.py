@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tidegate import signing
 from tidegate.artifact import LocalSource, Manifest, read_manifest
 from tidegate.errors import ArtifactError
 from tidegate.policy import Action, Decision, decide
@@ -123,5 +124,6 @@ def _decide(
         waivers=gate.ledger.waivers_for(evidence.digest),
         reviews=gate.ledger.reviews_for(evidence.digest),
         lineage=gate.lineage_of(evidence.digest, Action.LOAD),
+        signatures=signing.checks(gate.policy, Action.LOAD, gate.ledger, evidence.digest),
         actor=actor,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tidegate.errors import RecordNotFoundError, TidegateError
 from tidegate.policy.model import Action, Policy
@@ -18,11 +18,22 @@ from tidegate.policy.signatures import SignatureCheck, SignatureDemand, Signer
 if TYPE_CHECKING:
     from tidegate.artifact.manifest import Manifest
     from tidegate.attestation.signatures import SigningIdentity, Trust
-    from tidegate.ledger.interface import LedgerReader, SignatureRecorder
+    from tidegate.ledger.interface import SignatureRecorder
     from tidegate.ledger.records import RecordedSignature
 
 # Of those that do not count, so many are told of.
 _TOLD = 10
+_MESSAGE = 600
+
+
+class Signatures(Protocol):
+    """What is asked of a ledger here; a view of it within a transaction answers as well."""
+
+    def manifest(self, digest: str) -> Manifest:
+        """The manifest of a digest."""
+
+    def signatures_for(self, digest: str) -> tuple[RecordedSignature, ...]:
+        """All signatures over the files of a digest, the newest first."""
 
 
 @lru_cache(maxsize=16)
@@ -38,7 +49,7 @@ def trusts_of(demand: SignatureDemand) -> tuple[Trust, ...]:
 def checks(
     policy: Policy,
     action: Action,
-    ledger: LedgerReader,
+    ledger: Signatures,
     digest: str,
     manifest: Manifest | None = None,
 ) -> tuple[SignatureCheck, ...]:
@@ -87,7 +98,7 @@ def sign_on_record(
     return ledger.add_signature(digest=digest, bundle=bundle, actor=actor, now=now)
 
 
-def require_signable(ledger: LedgerReader, digest: str) -> None:
+def require_signable(ledger: Signatures, digest: str) -> None:
     """Raise `UsageError` where the files on record under a digest can't be signed."""
     from tidegate.attestation.signatures.statement import statement_over
 
@@ -106,7 +117,8 @@ def _check(
     try:
         found = verify_model(recorded.bundle.encode(), manifest, trusts, at=recorded.created_at)
     except TidegateError as error:
-        return SignatureCheck(recorded.id, None, error.message)
+        # Some of it can be the signer's own words, such as the names in his certificate.
+        return SignatureCheck(recorded.id, None, error.message[:_MESSAGE])
     return SignatureCheck(recorded.id, found.owner)
 
 

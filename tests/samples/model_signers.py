@@ -111,10 +111,10 @@ class Authority:
         purpose: ObjectIdentifier = ExtendedKeyUsageOID.CODE_SIGNING,
         start: datetime | None = None,
         end: datetime | None = None,
-        more: tuple[tuple[x509.ExtensionType, bool], ...] = (),
+        bare: bool = False,
     ) -> x509.Certificate:
         """A signer's certificate."""
-        extensions = [_usage(), _purposes(purpose), *more]
+        extensions = [] if bare else [_usage(), _purposes(purpose)]
         if email:
             names = x509.SubjectAlternativeName([x509.RFC822Name(email)])
             extensions.append((names, False))

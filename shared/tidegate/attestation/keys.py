@@ -41,6 +41,8 @@ from tidegate.attestation.statements import parse_json
 from tidegate.errors import OperatorError, UsageError
 
 _CURVES = (SECP256R1, SECP384R1, SECP521R1)
+CURVE_NAMES = tuple(curve.name for curve in _CURVES)
+"""The curves of the ECDSA keys that count here, as cryptography calls them."""
 
 
 class SigningKey:

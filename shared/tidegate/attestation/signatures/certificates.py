@@ -20,13 +20,12 @@ from cryptography.x509.verification import (
     Policy,
     PolicyBuilder,
     Store,
-    VerificationError,
 )
 from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.exceptions import VerificationError as UnreadableSignatureError
 from securesystemslib.signer import Signature, SSlibKey
 
-from tidegate.attestation.keys import PublicKey
+from tidegate.attestation.keys import CURVE_NAMES, PublicKey
 from tidegate.attestation.signatures.bundle import Bundle
 from tidegate.attestation.signatures.interface import (
     ModelSignatureError,
@@ -63,8 +62,10 @@ class CertificateTrust(Trust):
         """The owner, where the chain holds and the signature is by its first certificate."""
         try:
             leaf, *others = [x509.load_der_x509_certificate(each) for each in bundle.certificates]
-            names = _names_of(leaf)
-        except ValueError as error:
+            names, public = _names_of(leaf), leaf.public_key()
+            subject = leaf.subject.rfc4514_string()
+        except Exception as error:
+            # A hostile certificate brings out more kinds than ValueError.
             raise ModelSignatureError(
                 f"the signature's certificates can't be read: {error}"
             ) from error
@@ -77,18 +78,17 @@ class CertificateTrust(Trust):
         )
         try:
             verifier.verify(leaf, others)
-        except (VerificationError, ValueError) as error:
+        except Exception as error:
             raise SignerUnknownError(
                 f"no root of {self.owner!r} vouches for the certificate of "
-                f"{leaf.subject.rfc4514_string()!r} at {at:%Y-%m-%d %H:%M} UTC: {error}"
+                f"{subject!r} at {at:%Y-%m-%d %H:%M} UTC: {error}"
             ) from error
         if self.identity is not None and self.identity not in names:
             raise SignerUnknownError(
                 f"the signature is by {', '.join(map(repr, names)) or 'nobody by name'}, "
                 f"not by {self.identity!r}"
             )
-        public = leaf.public_key()
-        if not isinstance(public, EllipticCurvePublicKey):
+        if not isinstance(public, EllipticCurvePublicKey) or public.curve.name not in CURVE_NAMES:
             raise ModelSignatureError("the signer's certificate is not for an ECDSA key")
         require_signed(bundle, PublicKey(SSlibKey.from_crypto(public)))
         return self.owner

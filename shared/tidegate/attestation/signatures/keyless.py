@@ -51,7 +51,6 @@ class SigstoreTrust(Trust):
         """The owner, where certificate, log entry and signature hold together."""
         try:
             from sigstore import models
-            from sigstore.errors import Error
             from sigstore.verify.policy import Identity
         except ImportError as error:
             raise SigningExtraMissingError(
@@ -62,7 +61,10 @@ class SigstoreTrust(Trust):
         try:
             read = models.Bundle.from_json(bundle.text)
             kind, payload = self._checker().verify_dsse(read, policy)
-        except (Error, ValueError, TypeError, AttributeError, LookupError) as error:
+        except UsageError:
+            raise
+        except Exception as error:
+            # A hostile bundle brings out of it more kinds than its own.
             raise SignerUnknownError(
                 f"the Sigstore signature is not one of {self._identity!r}: {error}"
             ) from error

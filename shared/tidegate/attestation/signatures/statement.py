@@ -232,7 +232,9 @@ def _problem_of_names(names: Iterable[str]) -> str | None:
         parts = name.split("/")
         if any(part in {"", ".", ".."} for part in parts) or "\\" in name or "\0" in name:
             return f"{name!r} is no plain name of a file inside of the model"
-        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+        # Windows drops dots and blanks at the end of a name.
+        plain = "/".join(part.rstrip(". ") for part in parts)
+        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", plain).casefold())
         if folded in seen:
             return f"{seen[folded]!r} and {name!r} are one and the same file on some disks"
         seen[folded] = name

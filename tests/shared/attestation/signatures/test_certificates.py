@@ -16,6 +16,7 @@ from tidegate.artifact import read_manifest
 from tidegate.attestation.signatures import (
     CertificateTrust,
     KeyTrust,
+    ModelSignatureError,
     SignerKind,
     SignerUnknownError,
     SigningIdentity,
@@ -183,6 +184,29 @@ def test_key_and_chain_are_read_from_files(
             SigningIdentity.from_files(private_pem(key).decode(), str(chain))
     with pytest.raises(UsageError, match="can't be read"):
         SigningIdentity.from_files(private_pem(key).decode(), str(tmp_path / "missing.pem"))
+
+
+def test_a_certificate_that_says_nothing_of_its_purpose_signs_no_model(
+    model: Path, key: EllipticCurvePrivateKey, root: Authority
+) -> None:
+    leaf = root.issue("release", key, email=WHO, bare=True)
+    with pytest.raises(SignerUnknownError, match="no root of"):
+        _verified(model, key, [leaf], CertificateTrust("release", root.pem, WHO))
+
+
+def test_no_certificate_however_broken_ends_in_another_error(
+    model: Path, key: EllipticCurvePrivateKey, root: Authority
+) -> None:
+    manifest = read_manifest(model)
+    der = root.issue("release", key, email=WHO).public_bytes(Encoding.DER)
+    identity = SigningIdentity(signing_key(key))
+    trust = CertificateTrust("release", root.pem, WHO)
+    for place in range(0, len(der), 3):
+        broken = der[:place] + bytes([der[place] ^ 0x55]) + der[place + 1 :]
+        object.__setattr__(identity, "certificates", (broken,))
+        data = sign_model(manifest, identity, model_name="model").encode()
+        with pytest.raises(ModelSignatureError):
+            verify_model(data, manifest, [trust], at=NOW)
 
 
 def test_roots_that_are_none_are_the_callers_mistake() -> None:

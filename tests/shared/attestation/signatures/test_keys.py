@@ -150,7 +150,12 @@ def test_a_name_that_leads_elsewhere_is_not_signed(identity: SigningIdentity, na
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Model.pkl", "model.pkl"), ("caf\u00e9", "cafe\u0301"), ("stra\u00dfe", "STRASSE")],
+    [
+        ("Model.pkl", "model.pkl"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("stra\u00dfe", "STRASSE"),
+        ("a. ", "a"),
+    ],
 )
 def test_two_names_that_are_one_file_on_some_disks_are_not_signed(
     identity: SigningIdentity, one: str, other: str

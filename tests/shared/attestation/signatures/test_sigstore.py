@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 from pathlib import Path
@@ -92,6 +93,29 @@ def test_an_entry_of_the_log_about_something_else_does_not_count(
     trust = SigstoreTrust("ci", sigstore.trusted_root(), WHO, ISSUER)
     with pytest.raises(SignerUnknownError):
         verify_model(json.dumps(bundle).encode(), model, [trust], at=NOW)
+
+
+def test_no_bundle_however_broken_ends_in_another_error(
+    sigstore: Sigstore, model: Manifest
+) -> None:
+    trust = SigstoreTrust("ci", sigstore.trusted_root(), WHO, ISSUER)
+    data = _signed(sigstore, model)
+    bundle = json.loads(data)
+    entry = bundle["verificationMaterial"]["tlogEntries"][0]
+    for place in (bundle["verificationMaterial"]["certificate"], entry, entry["inclusionProof"]):
+        for name, value in list(place.items()):
+            for other in (each for each in (None, "", "AAAA", [], {}, 7) if each != value):
+                place[name] = other
+                with pytest.raises(ModelSignatureError):
+                    verify_model(json.dumps(bundle).encode(), model, [trust], at=NOW)
+            place[name] = value
+    der = bytearray(base64.b64decode(bundle["verificationMaterial"]["certificate"]["rawBytes"]))
+    for place_in in range(0, len(der), 7):
+        der[place_in] ^= 0x55
+        bundle["verificationMaterial"]["certificate"]["rawBytes"] = base64.b64encode(der).decode()
+        with pytest.raises(ModelSignatureError):
+            verify_model(json.dumps(bundle).encode(), model, [trust], at=NOW)
+        der[place_in] ^= 0x55
 
 
 def test_a_signature_without_its_entry_in_the_log_does_not_count(
