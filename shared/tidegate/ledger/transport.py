@@ -27,6 +27,7 @@ from tidegate.errors import (
     LedgerUnavailableError,
     OperatorError,
     RecordNotFoundError,
+    TamperedError,
     TidegateError,
     UsageError,
 )
@@ -221,6 +222,8 @@ class Transport:
         if answer.status in {401, 403}:
             remedy = remedy or f"put a token that may do this into {TOKEN}"
             return AccessRefusedError(message, remedy=remedy)
+        if name in {"TamperedError", "SignatureError"}:
+            return TamperedError(message, remedy=remedy)
         if name == RecordNotFoundError.__name__:
             return RecordNotFoundError(message, remedy=remedy)
         if answer.status < 500:
