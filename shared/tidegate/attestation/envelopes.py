@@ -15,6 +15,7 @@ from typing import Any
 
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from securesystemslib.signer import Signature
 
 from tidegate.attestation.keys import KeyList, SigningKey, TrustedKey
 from tidegate.attestation.statements import (
@@ -24,6 +25,8 @@ from tidegate.attestation.statements import (
     parse_json,
 )
 from tidegate.errors import TamperedError
+
+_MOST_SIGNATURES = 64
 
 
 class SignatureError(TamperedError):
@@ -58,24 +61,32 @@ def open_envelope(data: bytes, keys: KeyList, *, at: datetime) -> Signed:
         SignatureError: no signature counts, or the bytes are no envelope with a statement.
     """
     envelope = _read(data)
-    signers = []
+    signers: list[TrustedKey] = []
     for keyid, signature in envelope.signatures.items():
-        trusted = keys.get(keyid)
-        if trusted is None or not trusted.counts_at(at):
-            continue
-        try:
-            trusted.key.key.verify_signature(signature, envelope.pae())
-        except (UnverifiedSignatureError, VerificationError):
-            continue
-        signers.append(trusted)
+        # An id is a hint that nobody signed. Others form theirs otherwise, or leave it out.
+        named = keys.get(keyid)
+        for trusted in keys.values() if named is None else (named,):
+            if trusted.counts_at(at) and _signed(trusted, signature, envelope.pae()):
+                signers.append(trusted)
+                break
     if not signers:
-        named = ", ".join(keyid[:16] for keyid in list(envelope.signatures)[:3]) or "none"
+        ids = ", ".join(keyid[:16] for keyid in list(envelope.signatures)[:3]) or "none"
         raise SignatureError(
             "no key that is trusted at that time signed this statement; the keys that it names: "
-            f"{named}",
+            f"{ids}",
             remedy="look at the key list: the key may be missing from it, or its time be over",
         )
     return Signed(_statement(envelope.payload), tuple(signers))
+
+
+def _signed(trusted: TrustedKey, signature: Any, pae: bytes) -> bool:
+    try:
+        # Under the key's own id, which securesystemslib asks for.
+        own = Signature(trusted.key.id, signature.signature)
+        trusted.key.key.verify_signature(own, pae)
+    except (UnverifiedSignatureError, VerificationError):
+        return False
+    return True
 
 
 def statement_in(data: bytes) -> Statement:
@@ -88,12 +99,15 @@ def _read(data: bytes) -> Any:
         found = parse_json(data)
         if not isinstance(found, dict) or found.keys() != {"payload", "payloadType", "signatures"}:
             raise ValueError("an envelope has a payload, its type, and signatures")
-        if not all(isinstance(each, dict) for each in found["signatures"]):
-            raise ValueError("a signature has a key id and a value")
-        # securesystemslib writes into what it reads.
-        envelope = Envelope.from_dict(
-            {**found, "signatures": [dict(each) for each in found["signatures"]]}
-        )
+        given = found["signatures"]
+        if not all(isinstance(each, dict) for each in given) or len(given) > _MOST_SIGNATURES:
+            raise ValueError("a signature has a key id and a value, and there are a few of them")
+        # Made anew, because securesystemslib writes into what it reads.
+        signatures = [
+            {**each, "keyid": each.get("keyid") or f"unnamed {number}"}
+            for number, each in enumerate(given, 1)
+        ]
+        envelope = Envelope.from_dict({**found, "signatures": signatures})
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise SignatureError(f"this is no envelope that can be read: {error}") from error
     if envelope.payload_type != PAYLOAD_TYPE:
