@@ -123,7 +123,7 @@ def read_step(token: Token, message: StepMessage) -> Step:
 
 _ALL_OF_A_STEP = (
     "name", "builder", "times", "outcome", "inputs", "outputs", "parameters", "code",
-    "environment", "host",
+    "environment", "host", "metrics", "parent", "notes",
 )  # fmt: skip
 
 

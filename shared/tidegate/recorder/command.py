@@ -24,6 +24,8 @@ _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "S
 # What Python ignores for itself, and a command would inherit as ignored.
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
 
+_LOOK_AGAIN_SECONDS = 1.0
+
 
 class CommandNotStartedError(UsageError):
     """There is no such command, or it can't be run; `exit_code` as shells have it."""
@@ -86,8 +88,8 @@ def _wait(process: int, signals: Set[int]) -> int:
             _take_pending(signals)
             code = os.waitstatus_to_exitcode(status)
             return 128 - code if code < 0 else code
-        number, from_somebody = _next_signal(waited)
-        if number != signal.SIGCHLD and from_somebody:
+        number = _next_signal(waited)
+        if number is not None and number != signal.SIGCHLD:
             try:
                 os.kill(process, number)
             except PermissionError:
@@ -95,14 +97,19 @@ def _wait(process: int, signals: Set[int]) -> int:
                 continue
 
 
-def _next_signal(signals: Set[int]) -> tuple[int, bool]:
-    """Wait for one; its number, and whether a process sent it rather than the terminal."""
-    if hasattr(signal, "sigwaitinfo"):
-        told = signal.sigwaitinfo(signals)
-        # The kernel's own code (SI_KERNEL, 0x80) stands for the terminal's keys.
-        return told.si_signo, told.si_code <= 0
-    number = signal.sigwait(signals)
-    return number, number not in (signal.SIGINT, signal.SIGQUIT)
+def _next_signal(signals: Set[int]) -> int | None:
+    """Wait for one that is to be passed on, or a child's end; None for others, and in between."""
+    if not hasattr(signal, "sigtimedwait"):
+        number = signal.sigwait(signals)
+        return None if number in (signal.SIGINT, signal.SIGQUIT) else number
+    # A library's thread may take the one that says that the command has ended.
+    told = signal.sigtimedwait(signals, _LOOK_AGAIN_SECONDS)
+    if told is None:
+        return None
+    # The kernel's own code (SI_KERNEL, 0x80) stands for the terminal's keys. A child's end has one
+    # of its own kind.
+    passed_on = told.si_code <= 0 or told.si_signo == signal.SIGCHLD
+    return told.si_signo if passed_on else None
 
 
 def _take_pending(signals: Set[int]) -> None:

@@ -83,6 +83,15 @@ class Materials:
         # It says best itself that there is nothing.
         return self.read(Path(text), role)
 
+    def of_version(self, text: str, role: str) -> Material:
+        """A model version that is on record; see `is_version`.
+
+        Raises:
+            RecordNotFoundError: it is not on record.
+            OperatorError: the ledger can't be asked.
+        """
+        return self._on_record(text, role)
+
     def read(self, path: Path, role: str) -> Watched:
         """Hash a file or folder. A link is followed: what is read lies at its end."""
         place = _place(path)
@@ -121,13 +130,7 @@ class Materials:
 
     def _on_record(self, text: str, role: str) -> Material:
         if text.startswith("models:"):
-            version = _VERSION.fullmatch(text)
-            if version is None:
-                raise UsageError(
-                    f"{text!r} does not name one version of a model",
-                    remedy="give models:/NAME/VERSION; an alias or a stage may mean another "
-                    "version tomorrow",
-                )
+            version = _version_of(text)
             digest = self._registered(version["name"], version["version"])
             return Material(f"{version['name']}/{version['version']}", role, digest, text)
         found = _DIGEST.fullmatch(text)
@@ -176,9 +179,32 @@ def _source_uri(remote: str) -> str:
     return f"git+{remote}" if _SCHEME.match(remote) and not remote.startswith("git") else remote
 
 
+def is_version(named: Named) -> bool:
+    """Whether it names a version of a model in a registry, and is no file.
+
+    Raises:
+        UsageError: it names a model in a registry, and no one version of it.
+    """
+    if not isinstance(named, str) or not named.startswith("models:") or _path_of(named):
+        return False
+    _version_of(named)
+    return True
+
+
 def absolute(path: Named) -> Path:
     """The path from the root on; no link is resolved."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - it would not take ".." away
+
+
+def _version_of(text: str) -> re.Match[str]:
+    version = _VERSION.fullmatch(text)
+    if version is None:
+        raise UsageError(
+            f"{text!r} does not name one version of a model",
+            remedy="give models:/NAME/VERSION; an alias or a stage may mean another version "
+            "tomorrow",
+        )
+    return version
 
 
 def checked_role(role: str) -> str:

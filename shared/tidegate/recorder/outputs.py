@@ -10,8 +10,13 @@ from pathlib import Path
 from tidegate.artifact import LocalSource
 from tidegate.artifact.source import FileIdentity
 from tidegate.attestation.step import Material
-from tidegate.errors import ArtifactError, ArtifactMissingError
-from tidegate.recorder.materials import Materials, Named, absolute, checked_role
+from tidegate.errors import (
+    ArtifactError,
+    ArtifactMissingError,
+    OperatorError,
+    RecordNotFoundError,
+)
+from tidegate.recorder.materials import Materials, Named, absolute, checked_role, is_version
 
 # A file system's clock ticks up to this far behind the one that a program reads.
 _TICK = timedelta(milliseconds=50)
@@ -32,6 +37,8 @@ class Outputs:
     def __init__(self, materials: Materials) -> None:
         self._materials = materials
         self._named: dict[Path, _Output] = {}
+        self._versions: dict[str, str] = {}
+        """Versions that the step registered, with their roles."""
         self.problems: tuple[ArtifactError, ...] = ()
         self.notes: tuple[str, ...] = ()
 
@@ -41,6 +48,9 @@ class Outputs:
     def name(self, path: Named, role: str, *, early: bool = False) -> Path:
         """Take note of an output and of what lies there; its path."""
         checked_role(role)
+        if is_version(path):
+            self._versions[os.fspath(path)] = role
+            return Path(path)
         place = absolute(path)
         if place not in self._named:
             self._named[place] = _Output(role, _files_at(place), early)
@@ -80,6 +90,15 @@ class Outputs:
                     f"the output {path.name} was there before the step began, and was not "
                     "written since"
                 )
+        for version, role in self._versions.items():
+            try:
+                found.append(self._materials.of_version(version, role))
+            except RecordNotFoundError as problem:
+                notes.append(f"the output {version} is not on record")
+                problems.append(ArtifactMissingError(problem.message, remedy=problem.remedy))
+            except OperatorError as problem:
+                # What is known otherwise is worth keeping for when the ledger is back.
+                notes.append(f"the output {version} was not looked up: {problem.message}")
         self.problems = () if failed else tuple(problems)
         self.notes = tuple(notes)
         return tuple(found)

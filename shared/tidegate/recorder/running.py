@@ -174,7 +174,11 @@ class RunningStep:
         return found.digest
 
     def output(self, path: Named, *, role: str = "output") -> Path:
-        """Name a file or folder that the step writes, before or after it is written; its path."""
+        """Name a file or folder that the step writes, before or after it is written; its path.
+
+        `models:/NAME/VERSION` names a version that it registers: the digest is then the one that
+        the ledger has for it at the step's end.
+        """
         return self._outputs.name(path, role)
 
     def parameter(self, name: str, value: Any) -> None:
@@ -219,6 +223,9 @@ class RunningStep:
             self.note(f"ended by {type(error).__module__}.{type(error).__qualname__}")
         if isinstance(error, SystemExit) and exit_code is None:
             exit_code = who.exit_code_of(error)
+        for material in outputs:
+            if material.manifest is None:
+                self._claims[f"outputs.{material.name}"] = None
         host = self._probe.result()
         if host.image is not None:
             self._claims["host.image"] = None

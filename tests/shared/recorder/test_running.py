@@ -371,6 +371,37 @@ def test_a_fork_that_leaves_the_block_records_nothing(on_record):
     assert on_record(s).outcome is StepOutcome.SUCCEEDED
 
 
+def register(path, version):
+    with Gate.open() as gate:
+        decision = gate.check(path, Action.REGISTER, subject="fraud")
+        gate.ledger.add_registration(
+            store="registry", name="fraud", version=version, created_ms=1, source=str(path),
+            digest=decision.digest, decision_id=decision.id,
+        )  # fmt: skip
+    return decision.digest
+
+
+def test_a_version_that_the_step_registered_is_an_output_by_its_digest(on_record):
+    with tidegate.step("train", inputs=["train.csv"]) as s:
+        s.output("models:/fraud/3")
+        Path("model.json").write_text("{}")
+        digest = register("model.json", "3")
+    step = on_record(s)
+    assert [(each.name, each.digest) for each in step.outputs] == [("fraud/3", digest)]
+    assert "outputs.fraud/3" in step.claims
+    with tidegate.step("tune", bases=["models:/fraud/3"]) as tuned:
+        pass
+    assert named(on_record(tuned).inputs, "base") == [("fraud/3", digest)]
+
+
+def test_a_version_that_nobody_registered_is_a_missing_output(on_record):
+    with pytest.raises(ArtifactMissingError), tidegate.step("train") as s:
+        s.output("models:/fraud/4")
+    assert on_record(s).outcome is StepOutcome.FAILED
+    with pytest.raises(UsageError, match="one version"), tidegate.step("train") as s:
+        s.output("models:/fraud@champion")
+
+
 class TestWithoutALedger:
     """The work outweighs its record, unless the caller says otherwise."""
 
@@ -468,6 +499,13 @@ class TestWithoutALedger:
             flushed = Spool.open().flush(ledger)
             assert (flushed.sent, flushed.set_aside, flushed.stopped) == (1, (), None)
             assert ledger.step(s.id) == s.step
+
+    def test_a_version_that_can_not_be_looked_up_costs_no_record(self, monkeypatch, ledger_url):
+        with pytest.warns(UnrecordedStepWarning), tidegate.step("train", outputs=["m.bin"]) as s:
+            Path("m.bin").touch()
+            s.output("models:/fraud/3")
+        assert [each.name for each in s.step.outputs] == ["m.bin"]
+        assert "models:/fraud/3 was not looked up" in s.step.notes[0]
 
     def test_without_a_spool_the_work_goes_on_too(self, monkeypatch):
         Path("file").touch()
