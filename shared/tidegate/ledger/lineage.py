@@ -122,19 +122,28 @@ def walk(
                 end = reached.size
                 if generation == depth:
                     return
-                for batch in reached.between(begin, end):
-                    nodes_of_batch = [node for node, _ in batch]
-                    yield from _met(reached, links.edges(nodes_of_batch), generation + 1, direction)
+                yield from _along_edges(reached, links, (begin, end), generation + 1, direction)
             else:
                 # The start itself is a step: it stands where those of the first turn would.
                 end = 0
                 if depth == 0:
                     return
             steps = reached.size
-            for batch in reached.between(end + 1, steps):
-                edges = links.edges([node for node, _ in batch])
-                yield from _met(reached, edges, generation + 1, direction)
+            yield from _along_edges(reached, links, (end + 1, steps), generation + 1, direction)
             begin, generation = steps + 1, generation + 1
+
+
+def _along_edges(
+    reached: ReachedNodes,
+    links: Links,
+    numbers: tuple[int, int],
+    generation: int,
+    direction: Direction,
+) -> Iterator[Seen]:
+    """What the nodes of these numbers lead to by the edges of steps."""
+    for batch in reached.between(*numbers):
+        for page in links.edges([node for node, _ in batch]):
+            yield from _met(reached, page, generation, direction)
 
 
 def _joined(
@@ -144,25 +153,25 @@ def _joined(
     for batch in reached.growing(begin):
         whole = [node for node, part in batch if not part and not node.startswith(STEP)]
         parts = [node for node, part in batch if part]
-        yield from _met(reached, links.of_files(whole), generation, direction)
-        yield from _met(reached, links.of_folders(whole), generation, direction, part=True)
-        yield from _met(reached, links.of_parts(parts), generation, direction, part=True)
+        for page, as_part in links.by_content(whole):
+            yield from _met(reached, page, generation, direction, part=as_part)
+        for page in links.of_parts(parts):
+            yield from _met(reached, page, generation, direction, part=True)
 
 
 def _met(
     reached: ReachedNodes,
-    links: Iterable[Sequence[Link]],
+    links: Sequence[Link],
     generation: int,
     direction: Direction,
     *,
     part: bool = False,
 ) -> Iterator[Seen]:
-    for page in links:
-        new = reached.add([_far(link, direction) for link in page], part=part)
-        for link in page:
-            far = _far(link, direction)
-            yield Seen(link, generation, far in new)
-            new.discard(far)
+    ends = [_far(link, direction) for link in links]
+    new = reached.add(ends, part=part)
+    for link, end in zip(links, ends, strict=True):
+        yield Seen(link, generation, end in new)
+        new.discard(end)
 
 
 def _far(link: Link, direction: Direction) -> str:

@@ -22,20 +22,26 @@ TAKEN_FROM = "taken from"
 BY_CONTENT = frozenset({SAME_CONTENT, PUT_INTO, TAKEN_FROM})
 """The roles of links that follow from content. No material's role has a blank in it."""
 
-_BATCH = 500
+_BATCH = 2_000
 # Up to here an answer is taken at once; a longer one is read from a cursor, which takes PostgreSQL
 # several times as long to begin.
 _AT_ONCE = 10_000
 _PAGE = 2_000
 
+# Joined to rather than asked for with IN, which on SQLite would sort them first. CROSS JOIN keeps
+# SQLite to this order.
 _GIVEN = {
-    "sqlite": "(SELECT value FROM json_each(:nodes))",
-    "postgresql": "(SELECT json_array_elements_text(CAST(:nodes AS json)))",
+    "sqlite": "json_each(:nodes) AS given CROSS JOIN",
+    "postgresql": "json_array_elements_text(CAST(:nodes AS json)) AS given(value) JOIN",
 }
+# A folder joins single files alone, a single file everything: said so that the index, which has
+# `alone` after the hash, never reads past the folders that hold what this folder holds.
 _BY_CONTENT = (
-    "SELECT here.digest, there.digest, there.alone FROM tidegate_content AS here "
-    "JOIN tidegate_content AS there ON there.sha256 = here.sha256 "
-    "WHERE here.digest IN {given} AND here.digest <> there.digest AND "
+    "SELECT here.digest, there.digest, here.alone, there.alone "
+    "FROM {given} tidegate_content AS here ON here.digest = given.value "
+    "JOIN tidegate_content AS there "
+    "ON there.sha256 = here.sha256 AND there.alone >= {least} "
+    "WHERE here.digest <> there.digest"
 )
 _NO_STEP_MADE_IT = (
     "NOT EXISTS (SELECT 1 FROM tidegate_content AS made JOIN tidegate_edge AS edge "
@@ -62,66 +68,55 @@ class Links:
         """Ask on this connection."""
         self._connection = connection
         self._down = down
-        near = "source" if down else "target"
-        files, folders = "here.alone = 1", "here.alone = 0 AND there.alone = 1"
+        near, upper = ("source", "here") if down else ("target", "there")
         self._edges = self._query(
-            f"SELECT source, target, role FROM tidegate_edge WHERE {near} IN {{given}}"  # noqa: S608 - names of ours
+            "SELECT edge.source, edge.target, edge.role "  # noqa: S608 - names of ours
+            f"FROM {{given}} tidegate_edge AS edge ON edge.{near} = given.value"
         )
-        self._of_files = self._query(
-            _BY_CONTENT
-            + (files if down else f"{files} AND (there.alone = 1 OR {_NO_STEP_MADE_IT})")
+        # Only what is taken from a folder hangs on who made it: there the upper one is the folder.
+        self._contents = self._query(
+            f"{_BY_CONTENT} AND ({upper}.alone = 1 OR {_NO_STEP_MADE_IT})",
+            least="1 - here.alone",
         )
-        self._of_parts = self._query(f"{_BY_CONTENT}{files} AND there.alone = 1")
-        self._of_folders = self._query(
-            _BY_CONTENT + (f"{folders} AND {_NO_STEP_MADE_IT}" if down else folders)
-        )
+        self._parts = self._query(f"{_BY_CONTENT} AND here.alone = 1", least="1")
 
     def edges(self, nodes: Sequence[str]) -> Iterator[list[Link]]:
         """Those of steps: from an artifact to the step, or from the step to an artifact."""
         for page in self._pages(nodes, self._edges):
-            yield [Link(source, target, role) for source, target, role in page]
+            yield [Link(*row) for row in page]
 
-    def of_files(self, nodes: Sequence[str]) -> Iterator[list[Link]]:
-        """From single files: to the same content alone, and to folders that hold it."""
-        yield from self._contents(nodes, self._of_files, here_alone=True)
+    def by_content(self, nodes: Sequence[str]) -> Iterator[tuple[list[Link], bool]]:
+        """Those by content, and whether their far ends are met as parts of a folder."""
+        for page in self._pages(nodes, self._contents):
+            yield [self._by_content(*row) for row in page if row[2]], False
+            yield [self._by_content(*row) for row in page if not row[2]], True
 
     def of_parts(self, nodes: Sequence[str]) -> Iterator[list[Link]]:
         """From single files that were met as a part of a folder: to the same content alone."""
-        yield from self._contents(nodes, self._of_parts, here_alone=True)
+        for page in self._pages(nodes, self._parts):
+            yield [self._by_content(*row) for row in page]
 
-    def of_folders(self, nodes: Sequence[str]) -> Iterator[list[Link]]:
-        """From folders: to the single files that they hold, where those lie in this direction."""
-        yield from self._contents(nodes, self._of_folders, here_alone=False)
-
-    def _contents(
-        self, nodes: Sequence[str], query: TextClause, *, here_alone: bool
-    ) -> Iterator[list[Link]]:
-        for page in self._pages(nodes, query):
-            yield [self._by_content(*row, here_alone) for row in page]
-
-    def _by_content(self, here: str, there: str, there_alone: int, here_alone: bool) -> Link:
+    def _by_content(self, here: str, there: str, here_alone: int, there_alone: int) -> Link:
         source, target = (here, there) if self._down else (there, here)
         if here_alone and there_alone:
             return Link(source, target, SAME_CONTENT)
         source_alone = here_alone if self._down else there_alone
         return Link(source, target, PUT_INTO if source_alone else TAKEN_FROM)
 
-    def _query(self, template: str) -> TextClause:
-        return text(template.format(given=_GIVEN[self._connection.dialect.name]))
+    def _query(self, template: str, least: str = "") -> TextClause:
+        return text(template.format(given=_GIVEN[self._connection.dialect.name], least=least))
 
-    def _pages(
-        self, nodes: Sequence[str], query: TextClause
-    ) -> Iterator[list[tuple[str, str, Any]]]:
+    def _pages(self, nodes: Sequence[str], query: TextClause) -> Iterator[list[tuple[Any, ...]]]:
         for at in range(0, len(nodes), _BATCH):
             given = {"nodes": json.dumps(nodes[at : at + _BATCH])}
             some = text(f"{query.text} LIMIT {_AT_ONCE + 1}")
             found = self._connection.execute(some, given).all()
             if len(found) <= _AT_ONCE:
                 if found:
-                    yield [(row[0], row[1], row[2]) for row in found]
+                    yield [tuple(row) for row in found]
                 continue
             options = {"stream_results": True, "yield_per": _PAGE}
             for page in self._connection.execute(
                 query, given, execution_options=options
             ).partitions():
-                yield [(row[0], row[1], row[2]) for row in page]
+                yield [tuple(row) for row in page]

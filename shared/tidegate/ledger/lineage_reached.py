@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 
-_BATCH = 500
+_BATCH = 2_000
 
 Numbered = list[tuple[str, bool]]
 """Nodes, each with whether it was reached only as a part."""
