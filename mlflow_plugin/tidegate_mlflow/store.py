@@ -36,6 +36,7 @@ from tidegate.scanners.evidence import Evidence
 from tidegate.settings import read_settings
 from tidegate_mlflow import answers, artifacts, bom, host, marks, reserved, since
 from tidegate_mlflow.answers import gated
+from tidegate_mlflow.claiming import Claiming
 from tidegate_mlflow.deploying import Deploying
 from tidegate_mlflow.versions import FAILED, PENDING, READY, VersionRow, gate_inserts, inserting
 
@@ -417,11 +418,11 @@ class _GatedMethods(_Store):
         super().delete_model_version_tag(name, version, key)
 
 
-class GatedStore(Deploying, _GatedMethods, host.SqlAlchemyStore):
+class GatedStore(Deploying, Claiming, _GatedMethods, host.SqlAlchemyStore):
     """The gated registry of a server without workspaces."""
 
 
-class GatedWorkspaceStore(Deploying, _GatedMethods, host.WorkspaceAwareSqlAlchemyStore):
+class GatedWorkspaceStore(Deploying, Claiming, _GatedMethods, host.WorkspaceAwareSqlAlchemyStore):
     """The gated registry of a server with workspaces."""
 
 

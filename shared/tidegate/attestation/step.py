@@ -33,6 +33,9 @@ MAX_MATERIALS = 10_000
 """Inputs and outputs of one step together."""
 MAX_BODY = 4 << 20
 """Bytes of a step's parameters, code, environment and host together, as JSON."""
+TOLD_BY_RUN = "urn:tidegate:told-by-run:"
+"""How the builder begins where a step is what an experiment tracker's run tells of itself. Whoever
+may log a run may say anything in it, so no demanded chain counts such a step."""
 _MAX_NAME = 4096
 _MAX_DEPTH = 32
 _MAX_SAFE = 2**63 - 1

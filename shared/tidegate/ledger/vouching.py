@@ -2,7 +2,8 @@
 
 Always holds: a step counts as signed only where a statement of the log, by a key that was trusted
 at its time, covers the very row that is on record, and the edges that lead to it are those that
-the row names. What is believed of a chain is read from such rows, never from edges alone.
+the row names. What is believed of a chain is read from such rows, never from edges alone, and not
+from what a tracker's run tells of itself.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tidegate.artifact.manifest import Manifest
 from tidegate.attestation.envelopes import SignatureError, open_envelope
 from tidegate.attestation.keys import KeyList
 from tidegate.attestation.own_key import trusted_keys
-from tidegate.attestation.step import Material, Step
+from tidegate.attestation.step import TOLD_BY_RUN, Material, Step
 from tidegate.errors import TidegateError
 from tidegate.ledger import said, schema
 from tidegate.ledger.coverage import read_coverage, row_hash
@@ -76,6 +77,8 @@ class _Facts:
             self.steps.append(StepFact(step_id, step_id, "", "unfinished", 0, missing))
             return
         step = step_from_row(row)
+        if step.builder.startswith(TOLD_BY_RUN):
+            return
         manifests = manifests_of(self.connection, step)
         unsigned = self._unsigned(step, dict(row), manifests)
         self.steps.append(
