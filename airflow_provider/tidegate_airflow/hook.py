@@ -1,7 +1,8 @@
 """From an Airflow connection to a Gate: where the ledger is, and which policy holds.
 
 A connection of type `tidegate` has the ledger's URL in `host` (user and password in their own
-fields, so that Airflow encrypts and masks them) and, in its extra, a `policy`. The default
+fields, so that Airflow encrypts and masks them) and, in its extra, a `policy`. Or it has the
+address of a console that keeps the ledger, and as the password the token for it. The default
 connection may be left out: then the `TIDEGATE_*` environment of the worker says both.
 
 Always holds:
@@ -41,6 +42,8 @@ class GateSettings:
     # Never shown: it may hold a password.
     ledger: str | None = field(default=None, repr=False)
     policy: str | None = None
+    token: str | None = field(default=None, repr=False)
+    """For a console's address."""
 
 
 class TidegateHook(BaseHook):
@@ -75,6 +78,11 @@ class TidegateHook(BaseHook):
         from tidegate.gate import Gate
 
         settings = self.settings()
+        if settings.ledger is not None and settings.token is not None:
+            from tidegate.ledger import RemoteLedger
+
+            console = RemoteLedger.open(settings.ledger, token=settings.token)
+            return Gate.open(policy=settings.policy, ledger=console)
         return Gate.open(policy=settings.policy, ledger=settings.ledger)
 
     def test_connection(self) -> tuple[bool, str]:
@@ -100,7 +108,25 @@ class TidegateHook(BaseHook):
                 raise _no_ledger(f"there is no connection {DEFAULT_CONN_ID!r}") from None
             self.log.info("no connection %r: the environment says", DEFAULT_CONN_ID)
             return GateSettings(policy=self.policy)
-        return GateSettings(ledger=self._ledger_of(connection), policy=self._policy_of(connection))
+        policy = self._policy_of(connection)
+        if (connection.host or "").lower().startswith(("https://", "http://")):
+            return self._console_of(connection, policy)
+        return GateSettings(ledger=self._ledger_of(connection), policy=policy)
+
+    def _console_of(self, connection: Any, policy: str | None) -> GateSettings:
+        from tidegate.ledger.address import checked_address, checked_token
+
+        parts = {"login": connection.login, "port": connection.port, "schema": connection.schema}
+        if given := [name for name, value in parts.items() if value]:
+            raise self._unusable(
+                f"it has a {', a '.join(given)}, and a console takes but a token, as the password"
+            )
+        address = checked_address(connection.host)
+        if not connection.password:
+            # The worker's own token, if it has one.
+            return GateSettings(ledger=address, policy=policy)
+        mask_secret(connection.password)
+        return GateSettings(ledger=address, policy=policy, token=checked_token(connection.password))
 
     def _ledger_of(self, connection: Any) -> str | None:
         parts = {
@@ -163,7 +189,8 @@ class TidegateHook(BaseHook):
             f"the connection {self.tidegate_conn_id!r} can't be used: {why}",
             remedy="put a whole SQLAlchemy URL in the host, such as "
             "postgresql+pg8000://db.example.com:5432/tidegate or sqlite:////var/tidegate.db, user "
-            'and password in their own fields, and in the extra nothing but {"policy": …}',
+            "and password in their own fields, or a console's address, the token as password; and "
+            'in the extra nothing but {"policy": …}',
         )
 
 

@@ -34,9 +34,9 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema", "port", "extra"],
                     "relabeling": {
-                        "host": "Ledger URL",
+                        "host": "Ledger URL or console address",
                         "login": "Ledger user",
-                        "password": "Ledger password",
+                        "password": "Ledger password or token",
                     },
                     "placeholders": {
                         "host": "postgresql+pg8000://db.example.com:5432/tidegate",

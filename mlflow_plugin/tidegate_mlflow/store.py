@@ -27,9 +27,9 @@ from mlflow.entities.model_registry.model_version_stages import (
 from mlflow.store.entities.paged_list import PagedList
 
 from tidegate.artifact import Manifest
-from tidegate.errors import ArtifactError, ArtifactMissingError, TidegateError
+from tidegate.errors import ArtifactError, ArtifactMissingError, TidegateError, UsageError
 from tidegate.gate import Gate
-from tidegate.ledger import Ledger
+from tidegate.ledger import Ledger, is_remote
 from tidegate.policy import Action, Decision, Mode
 from tidegate.policy.explain import printable
 from tidegate.scanners.evidence import Evidence
@@ -57,6 +57,12 @@ class _GatedMethods(_Store):
         gate_inserts(self.engine)
         settings = read_settings()
         self._shares_database = settings.ledger is None
+        if is_remote(settings.ledger or ""):
+            raise UsageError(
+                "a registry records a version's decision with the version, which takes the "
+                "ledger's database, and TIDEGATE_LEDGER is a console's address",
+                remedy="unset TIDEGATE_LEDGER on the MLflow server, or give it a database's URL",
+            )
         ledger = Ledger.on_engine(self.engine) if self._shares_database else settings.ledger_url()
         self.gate = Gate.open(ledger=ledger, keep_spare=True)
         self.gate.engine.prepare()

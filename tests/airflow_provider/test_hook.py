@@ -227,3 +227,49 @@ def test_the_forms_test_button_says_what_the_gate_goes_by(
     is_good, message = _hook().test_connection()
     assert is_good
     assert "strict" in message
+
+
+class TestAConsole:
+    """The connection's host is a console's address, its password the token."""
+
+    ADDRESS = "https://console.example.com"
+
+    def test_is_given_the_connections_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _connect(monkeypatch, host=f"{self.ADDRESS}/", password=SECRET)
+        settings = _hook().settings()
+        assert (settings.ledger, settings.token) == (self.ADDRESS, SECRET)
+        assert SECRET not in repr(settings)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"host": "https://user:hunter2-and-more@console.example.com"},
+            {"host": "http://console.example.com", "password": SECRET},
+            {"host": "https://console.example.com", "password": f"{SECRET} \n"},
+            {"host": "https://console.example.com", "password": SECRET, "login": "ada"},
+            {"host": "https://console.example.com", "password": SECRET, "port": 5432},
+            {"host": "https://console.example.com?token=x", "password": SECRET},
+        ],
+    )
+    def test_that_would_not_be_safe_or_is_not_understood_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, fields: dict[str, object]
+    ) -> None:
+        _connect(monkeypatch, **fields)
+        with pytest.raises(UsageError) as refused:
+            _hook().settings()
+        assert SECRET not in refused.value.explain()
+
+    def test_gates_a_task(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        from samples.consoles import console_at
+
+        from tidegate import Action
+
+        (tmp_path / "model.json").write_text('{"threshold": 0.5}')
+        database = f"sqlite:///{tmp_path / 'served.db'}"
+        with console_at(tmp_path / "console", database) as console:
+            _connect(monkeypatch, host=console.address, password=console.token("airflow"))
+            with _hook().get_conn() as gate:
+                decision = gate.check(tmp_path / "model.json", Action.REGISTER, actor="dag.task")
+            assert decision.allowed
+            assert decision.actor == "airflow (says: dag.task)"
+            assert _hook().test_connection()[0]

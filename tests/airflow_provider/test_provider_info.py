@@ -117,5 +117,5 @@ def test_airflow_finds_it_through_the_entry_point_that_is_declared(
         True,
         True,
         True,
-        "Ledger URL",
+        "Ledger URL or console address",
     ]

@@ -124,6 +124,11 @@ def _evidence(evidence: Evidence | None) -> list[str]:
         return ["No evidence: these bytes have not been scanned."]
     verdict = f"verdict: {evidence.verdict.value}, rules {printable(evidence.ruleset)}"
     lines = [f"Evidence {evidence.id} ({verdict}):"]
+    if evidence.claimed_by is not None:
+        lines += _indented(
+            f"A claim of {evidence.claimed_by}, sent over HTTP: nobody on the ledger's own side "
+            "has seen these bytes."
+        )
     for finding in sorted(evidence.findings, key=lambda each: -each.severity):
         place = "!".join(part for part in (finding.path, finding.member) if part)
         at = "" if finding.offset is None else f", byte {finding.offset}"
