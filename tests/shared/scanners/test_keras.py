@@ -317,3 +317,20 @@ def test_every_public_layer_of_the_installed_keras_is_known(keras):
         for name, value in vars(module).items():
             if inspect.isclass(value):
                 assert name in names.classes or name in names.code or name in names.layers, name
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"activation": "somebodys"}, {"kernel_initializer": "some.where"}, {"bias_regularizer": "x"}],
+)
+def test_a_part_that_keras_does_not_have_needs_code_of_its_own(config):
+    report = scanned(archive(model(layer("Dense", units=1, **config))), "model.keras")
+    assert grave_rules_of(report) == {"KERAS-UNREVIEWED-CODE"}
+
+
+def test_parts_by_the_names_that_keras_takes_pass():
+    names = {"activation": "relu", "recurrent_activation": "hard_sigmoid", "bias_constraint": None,
+             "kernel_initializer": "glorot_uniform", "bias_initializer": "zeros",
+             "recurrent_initializer": "uniform", "kernel_regularizer": "l2",
+             "kernel_constraint": "max_norm"}  # fmt: skip
+    assert_clean(scanned(archive(model(layer("Dense", **names))), "model.keras"))

@@ -12,6 +12,7 @@ the one around it is judged by (`KerasPart`).
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -34,15 +35,23 @@ WATCHED = frozenset({"class_name", "config", "function", "module", "registered_n
 }
 """The keys that an object is judged by."""
 
+_PART = re.compile(r"(?:\w+_)?(?:activation|initializer|regularizer|constraint)")
+_OLD_WORDS = frozenset({"normal", "one", "uniform", "zero"})
+"""Names of initializers that Keras takes, beside those of its classes and functions."""
+
 _CALLS_BY_NAME = frozenset({"TFOpLambda", "SlicingOpLambda", "ClassMethod"})
 
 
 @dataclass(frozen=True, slots=True)
 class KerasPart:
-    """What is kept of an inner object: the files that it reads, the functions that it names."""
+    """What is kept of an inner object: the files that it reads, the functions that it names.
+
+    `words` are the names under which it has an activation, an initializer or the like.
+    """
 
     files: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 def keras_part(pairs: Pairs) -> KerasPart | None:
@@ -51,7 +60,10 @@ def keras_part(pairs: Pairs) -> KerasPart | None:
         value for key, value in pairs if key in _READ_AT_LOAD and isinstance(value, str) and value
     )
     functions = tuple(value for key, value in pairs if key == "function" and isinstance(value, str))
-    return KerasPart(files, functions) if files or functions else None
+    words = tuple(
+        value for key, value in pairs if isinstance(value, str) and value and _PART.fullmatch(key)
+    )
+    return KerasPart(files, functions, words) if files or functions or words else None
 
 
 def judge_object(pairs: Pairs, subject: Subject, report: Report, *, revived: bool = False) -> None:
@@ -91,6 +103,9 @@ class _Judge:
                 f"The {shown(name)} reads {shown(file)} when the model is loaded.",
                 detail=shown(file, 200),
             )
+        for word in (word for part in parts for word in part.words):
+            if not (is_own_class(word) or is_own_function(word) or word in _OLD_WORDS):
+                self._unknown(None, word)
         if (what := names.code.get(last)) is not None:
             self.found(f"{shown(name)}: {what}.", name)
             return
