@@ -59,6 +59,16 @@ class ArtifactUnreadableError(ArtifactError):
     """A part can't be read: a link, a special file, a name that is no text, a missing right."""
 
 
+class ArtifactLinkError(ArtifactUnreadableError):
+    """The folder has symbolic links in it, which are not followed; `links` are their paths."""
+
+    def __init__(
+        self, message: str, *, links: tuple[str, ...] = (), remedy: str | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.links = links
+
+
 class ArtifactChangedError(ArtifactError):
     """The bytes changed while they were read, or are not those that were decided on."""
 

@@ -6,26 +6,33 @@ Always holds: what can't be read is an error in the result, never a decision tha
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tidegate.artifact import LocalSource, Manifest, read_manifest
-from tidegate.errors import ArtifactError, TidegateError
+from tidegate.errors import ArtifactError, ArtifactLinkError, TidegateError
 from tidegate.policy import Action, Decision, Policy, decide
 from tidegate.policy.chain import ChainFacts, gaps
 from tidegate.policy.lineage import Lineage
 from tidegate.scanners.engine import ScanEngine
 from tidegate.scanners.evidence import Evidence
-from tidegate.scanners.interface import Limits
+from tidegate.scanners.interface import Finding, Limits
+from tidegate.scanners.rules import rule_of
 
 if TYPE_CHECKING:
     from tidegate.artifact.manifest import PendingManifest
 
 
+_MAX_LINKS = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What came of looking at one artifact without a ledger. Either `error` is set, or all else."""
+    """What came of looking at one artifact without a ledger. Either `error` is set, or all else.
+
+    With an error about links, `evidence` and `decision` are about what lies beside them.
+    """
 
     path: str
     manifest: Manifest | None = None
@@ -72,8 +79,46 @@ def examine(
             lineage=Lineage(gaps=gaps(policy.chain, action, facts)),
         )
         return Examination(shown, manifest, evidence, decision)
+    except ArtifactLinkError as error:
+        return _beside_links(path, error, policy, action, own)
     except ArtifactError as error:
         return Examination(shown, error=error)
     finally:
         if engine is None:
             own.close()
+
+
+def _beside_links(
+    path: str | os.PathLike[str],
+    error: ArtifactLinkError,
+    policy: Policy,
+    action: Action,
+    engine: ScanEngine,
+) -> Examination:
+    """What is found in a folder beside its links. It is held for the links in any case."""
+    shown = os.fspath(path)
+    try:
+        source = LocalSource(path, without_links=True)
+        pending = engine.begin(source)
+        try:
+            manifest = read_manifest(source)
+        except BaseException:
+            pending.cancel()
+            raise
+        evidence = pending.evidence(manifest)
+    except ArtifactError:
+        return Examination(shown, error=error)
+    links = tuple(
+        Finding(
+            "ARTIFACT-LINK",
+            rule_of("ARTIFACT-LINK").severity,
+            link,
+            "It is a symbolic link, which is not followed.",
+        )
+        for link in error.links[:_MAX_LINKS]
+    )
+    evidence = replace(evidence, findings=(*links, *evidence.findings))
+    decision = decide(
+        policy, action, evidence, digest=evidence.digest, subject=shown, now=datetime.now(UTC)
+    )
+    return Examination(shown, evidence=evidence, decision=decision, error=error)

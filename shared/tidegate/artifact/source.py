@@ -23,6 +23,7 @@ from pathlib import Path
 from tidegate.errors import (
     ArtifactChangedError,
     ArtifactEmptyError,
+    ArtifactLinkError,
     ArtifactMissingError,
     ArtifactUnreadableError,
 )
@@ -31,6 +32,8 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 # A pipe that takes a file's place between listing and opening must not make us wait for a writer.
 _OPEN_FLAGS = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _MAX_FILES = 1_000_000
+_LISTED = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK})
+_ASK_FOR_RIGHTS = "make it readable for whoever scans; what can't be read can't pass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,15 @@ class LocalSource:
 
     Args:
         location: a file or a folder. Its parents may be links; it may not itself be one.
+        without_links: list what lies beside the links in a folder, instead of refusing it. Such a
+            listing is not the artifact: nothing may pass by it.
     """
 
-    def __init__(self, location: str | os.PathLike[str]) -> None:
+    def __init__(self, location: str | os.PathLike[str], *, without_links: bool = False) -> None:
         self.location = Path(location)
+        self._without_links = without_links
         self._listing: tuple[str, tuple[SourceFile, ...]] | None = None
+        self._links: list[str] = []
 
     def list_files(self) -> tuple[str, tuple[SourceFile, ...]]:
         """The kind ("file" or "folder") and all files, in the order of their names.
@@ -85,7 +92,8 @@ class LocalSource:
         Raises:
             ArtifactMissingError: there is nothing at the location.
             ArtifactEmptyError: the folder has no file in it.
-            ArtifactUnreadableError: a link, special file, unwritable name or missing right.
+            ArtifactLinkError: a link in the folder.
+            ArtifactUnreadableError: a special file, unwritable name or missing right.
         """
         if self._listing is None:
             self._listing = self._list()
@@ -100,7 +108,9 @@ class LocalSource:
                 remedy="check the path; nothing was looked at, so nothing may pass",
             ) from error
         except (OSError, ValueError) as error:
-            raise ArtifactUnreadableError(f"{self.shown} can't be read: {_why(error)}") from error
+            raise ArtifactUnreadableError(
+                f"{self.shown} can't be read: {_why(error)}", remedy=_ASK_FOR_RIGHTS
+            ) from error
         if stat.S_ISLNK(status.st_mode):
             raise ArtifactUnreadableError(
                 f"{self.shown} is a symbolic link",
@@ -111,8 +121,21 @@ class LocalSource:
             file = SourceFile(self._own_name(), os.fspath(self.location), FileIdentity.of(status))
             return "file", (file,)
         if not stat.S_ISDIR(status.st_mode):
-            raise ArtifactUnreadableError(f"{self.shown} is {_kind(status.st_mode)}, not a file")
+            raise ArtifactUnreadableError(
+                f"{self.shown} is {_kind(status.st_mode)}, not a file",
+                remedy="name a file or a folder; what a pipe or device gives can't be read twice",
+            )
+        self._links.clear()
         found = sorted(self._walk(), key=lambda file: file.path.encode())
+        if self._links and not self._without_links:
+            first, more = sorted(self._links)[0], len(self._links) - 1
+            raise ArtifactLinkError(
+                f"{shortened(repr(first))} in {self.shown} is a symbolic link"
+                + (f", as are {more} more" if more else ""),
+                links=tuple(sorted(self._links)),
+                remedy="put the file itself in its place; links are not followed, because they "
+                "can lead out of the artifact, in a circle, or elsewhere after the scan",
+            )
         if not found:
             raise ArtifactEmptyError(
                 f"the folder {self.shown} holds no file",
@@ -123,7 +146,7 @@ class LocalSource:
     @property
     def shown(self) -> str:
         """The location as it may stand in a message: printable, on one line."""
-        return repr(os.fspath(self.location))
+        return shortened(repr(os.fspath(self.location)))
 
     def _own_name(self) -> str:
         name = self.location.name
@@ -143,17 +166,22 @@ class LocalSource:
                     entries = list(scanned)
             except (OSError, RecursionError) as error:
                 raise ArtifactUnreadableError(
-                    f"the folder {prefix or '.'!r} in {self.shown} can't be listed: {_why(error)}"
+                    f"the folder {shortened(repr(prefix or '.'))} in {self.shown} can't be listed:"
+                    f" {_why(error)}",
+                    remedy=_ASK_FOR_RIGHTS,
                 ) from error
             for entry in entries:
                 path = f"{prefix}{entry.name}"
                 count += 1
                 if count > _MAX_FILES:
                     raise ArtifactUnreadableError(
-                        f"{self.shown} holds more than {_MAX_FILES} files and folders"
+                        f"{self.shown} holds more than {_MAX_FILES} files and folders",
+                        remedy="scan its parts one by one, or pack what belongs together",
                     )
                 status = self._status(entry, path)
-                if stat.S_ISDIR(status.st_mode):
+                if stat.S_ISLNK(status.st_mode):
+                    self._links.append(path)
+                elif stat.S_ISDIR(status.st_mode):
                     pending.append((entry.path, f"{path}/"))
                 else:
                     yield SourceFile(path, entry.path, FileIdentity.of(status))
@@ -167,20 +195,22 @@ class LocalSource:
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
             raise ArtifactUnreadableError(
-                f"{path!r} in {self.shown} can't be read: {_why(error)}"
+                f"{shortened(repr(path))} in {self.shown} can't be read: {_why(error)}",
+                remedy=_ASK_FOR_RIGHTS,
             ) from error
-        if stat.S_ISLNK(status.st_mode):
+        if stat.S_IFMT(status.st_mode) not in _LISTED:
             raise ArtifactUnreadableError(
-                f"{path!r} in {self.shown} is a symbolic link",
-                remedy="put the file itself in its place; links are not followed, because they "
-                "can lead out of the artifact, in a circle, or elsewhere after the scan",
-            )
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-            raise ArtifactUnreadableError(
-                f"{path!r} in {self.shown} is {_kind(status.st_mode)}, not a file",
+                f"{shortened(repr(path))} in {self.shown} is {_kind(status.st_mode)}, not a file",
                 remedy="remove it; a model is made of plain files",
             )
         return status
+
+
+def shortened(text: str, limit: int = 240) -> str:
+    """A path as it may stand in a message: a very long one without its middle."""
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit // 2]}[… {len(text) - limit} more …]{text[-limit // 2 :]}"
 
 
 @contextmanager
@@ -196,7 +226,9 @@ def opened(location: str, identity: FileIdentity) -> Iterator[int]:
     except FileNotFoundError as error:
         raise _changed(location, "is gone") from error
     except OSError as error:
-        raise ArtifactUnreadableError(f"{location!r} can't be read: {_why(error)}") from error
+        raise ArtifactUnreadableError(
+            f"{shortened(repr(location))} can't be read: {_why(error)}", remedy=_ASK_FOR_RIGHTS
+        ) from error
     try:
         if FileIdentity.of(os.fstat(descriptor)) != identity:
             raise _changed(location, "was replaced or written")
@@ -209,14 +241,14 @@ def opened(location: str, identity: FileIdentity) -> Iterator[int]:
 
 def _changed(location: str, what: str) -> ArtifactChangedError:
     return ArtifactChangedError(
-        f"{location!r} {what}",
+        f"{shortened(repr(location))} {what}",
         remedy="wait until whoever writes it is done, and start again",
     )
 
 
 def _unwritable(name: str, where: str) -> ArtifactUnreadableError:
     return ArtifactUnreadableError(
-        f"the name {name!r} in {where} is not valid UTF-8",
+        f"the name {shortened(repr(name))} in {where} is not valid UTF-8",
         remedy="rename the file; a name that can't be written down can't be signed for",
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tidegate.gate import Dossier
     from tidegate.ledger import Held
     from tidegate.policy.lineage import Lineage
-    from tidegate.policy.model import Review, Waiver
+    from tidegate.policy.model import Policy, Review, Waiver
     from tidegate.scanners.evidence import Evidence
 
 _WIDTH = 96
@@ -78,8 +78,11 @@ def waiver_row(waiver: Waiver) -> dict[str, Any]:
     }
 
 
-def dossier_text(dossier: Dossier) -> str:
-    """Everything on record, for a reviewer to read from top to bottom."""
+def dossier_text(dossier: Dossier, policy: Policy) -> str:
+    """Everything on record, for a reviewer to read from top to bottom.
+
+    Ways to let pass what the `policy` lets nobody except are not offered.
+    """
     sections = [_decision(dossier), _evidence(dossier.evidence), _files(dossier)]
     if dossier.lineage:
         sections.append(_lineage(dossier.lineage))
@@ -93,15 +96,32 @@ def dossier_text(dossier: Dossier) -> str:
     reference = dossier.digest[7:19]
     if dossier.decision is not None and dossier.decision.id is not None:
         reference = str(dossier.decision.id)
-    sections.append(
-        [
-            "To decide:",
+    ways = ["To decide:"]
+    beyond = _beyond_exceptions(dossier, policy)
+    if beyond:
+        rules = ", ".join(printable(rule) for rule in beyond)
+        ways.append(f"  The policy {printable(policy.profile)} lets nobody except {rules}.")
+    else:
+        ways += [
             f'  tidegate review approve {reference} --reason "…"',
-            f'  tidegate review reject {reference} --reason "…"',
             f'  tidegate review waive {reference} --rule RULE --days N --reason "…"',
         ]
-    )
+    ways.append(f'  tidegate review reject {reference} --reason "…"')
+    sections.append(ways)
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _beyond_exceptions(dossier: Dossier, policy: Policy) -> list[str]:
+    """The rules of findings that are graver than anything that the policy lets people except."""
+    if dossier.evidence is None:
+        return []
+    return sorted(
+        {
+            finding.rule
+            for finding in dossier.evidence.findings
+            if finding.severity > policy.waiver_ceiling and finding.severity >= policy.hold_at
+        }
+    )
 
 
 def _decision(dossier: Dossier) -> list[str]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from tidegate.errors import UsageError
+from tidegate.errors import OperatorError, UsageError
 
 
 def emit(text: str) -> None:
@@ -23,6 +23,12 @@ def emit(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         _silence(sys.stdout)
+    except OSError as error:
+        _silence(sys.stdout)
+        raise OperatorError(
+            f"the output can't be written: {error.strerror or error}",
+            remedy="make room, or write somewhere else; nothing was let through",
+        ) from error
 
 
 def emit_error(text: str) -> None:
@@ -32,7 +38,7 @@ def emit_error(text: str) -> None:
     try:
         sys.stderr.write("\n".join(printable(line) for line in text.split("\n")) + "\n")
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:
         _silence(sys.stderr)
 
 
@@ -41,7 +47,8 @@ def finish_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:
+            # Who wrote it has said so, where anybody can still be told.
             _silence(stream)
 
 

@@ -47,17 +47,19 @@ def list_held(limit: int, form: str, ledger: str | None) -> None:
 @command.command("show", help=f"Everything on record about one artifact.\n\n{_REF}")
 @click.argument("reference", metavar="REF")
 @format_option("text", "json")
+@policy_option
 @ledger_option
-def show(reference: str, form: str, ledger: str | None) -> None:
+def show(reference: str, form: str, policy: str | None, ledger: str | None) -> None:
     """Everything on record about one artifact."""
     from tidegate.cli.dossier import dossier_row, dossier_text
 
-    with open_gate(ledger) as gate:
+    with open_gate(ledger, policy) as gate:
         dossier = gate.dossier(reference)
+        chosen = gate.policy
     if form == "json":
         emit(json.dumps({"schema": 1, **dossier_row(dossier)}, indent=2) + "\n")
     else:
-        emit(dossier_text(dossier))
+        emit(dossier_text(dossier, chosen))
 
 
 def _reason_and_actor(function: Any) -> Any:

@@ -15,7 +15,7 @@ import click
 
 from tidegate.cli.app import app
 from tidegate.cli.output import emit_error, finish_output
-from tidegate.errors import TidegateError, UsageError
+from tidegate.errors import ArtifactMissingError, TidegateError, UsageError
 
 PASS, HELD, USAGE, INCONCLUSIVE = 0, 1, 2, 3
 _INTERRUPTED = 130
@@ -77,8 +77,8 @@ def _refuse_files_as_options(arguments: Sequence[str]) -> None:
 
 
 def exit_code_of(error: TidegateError) -> int:
-    """2 where the caller must act; 3 where the artifact or its surroundings leave it open."""
-    return USAGE if isinstance(error, UsageError) else INCONCLUSIVE
+    """2 where the caller must act, as for a path that leads nowhere; 3 where it stays open."""
+    return USAGE if isinstance(error, (UsageError, ArtifactMissingError)) else INCONCLUSIVE
 
 
 def _never_fail_on_a_character() -> None:

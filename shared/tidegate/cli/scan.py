@@ -50,7 +50,8 @@ def command(
     imported or unpacked to disk.
 
     Exit code 0 when everything passes, 1 when the policy holds something for what was found in
-    it, 3 when something is held only because it could not be read through.
+    it, 2 when a PATH leads nowhere, 3 when something is held only because it could not be read
+    through.
     """
     from tidegate.policy.model import Action
     from tidegate.reports import report_format
@@ -107,7 +108,8 @@ def _recorded(
     paths: tuple[str, ...], action: Action, policy: str | None, ledger: str | None, subject: str
 ) -> ScanReport:
     """With the ledger: evidence on record saves a scan, reviews and waivers count."""
-    from tidegate.errors import ArtifactError
+    from tidegate.errors import ArtifactError, ArtifactLinkError
+    from tidegate.examine import examine
     from tidegate.reports import ArtifactReport
     from tidegate.settings import read_settings
 
@@ -126,6 +128,15 @@ def _recorded(
                         actor=actor,
                         place=os.path.abspath(path),  # noqa: PTH100 - no link is resolved
                     )
+                except ArtifactLinkError as error:
+                    # Nothing of it goes on record: its digest would not be the artifact's.
+                    seen = examine(path, gate.policy, action=action)
+                    entries.append(
+                        ArtifactReport.of(
+                            path, evidence=seen.evidence, decision=seen.decision, error=error
+                        )
+                    )
+                    continue
                 except ArtifactError as error:
                     entries.append(ArtifactReport.of(path, error=error))
                     continue

@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from tidegate.errors import TidegateError
+from tidegate.errors import ArtifactLinkError, ArtifactMissingError, TidegateError
 from tidegate.policy.model import Decision, Outcome
 from tidegate.scanners.evidence import Evidence, Verdict
 from tidegate.scanners.interface import Finding, Unread
+
+_GRAVITY = (Outcome.ALLOW, Outcome.QUARANTINE, Outcome.DENY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,18 @@ class ArtifactReport:
         error: TidegateError | None = None,
     ) -> ArtifactReport:
         """The report of one examination. Anything missing or contradictory is never a pass."""
+        if isinstance(error, ArtifactLinkError) and evidence and decision:
+            # What lies beside the links was read; its digest is not that of the artifact.
+            return cls(
+                path=path,
+                digest=None,
+                verdict=Verdict.FAIL.value,
+                outcome=max(decision.outcome, Outcome.QUARANTINE, key=_GRAVITY.index),
+                enforced=True,
+                findings=evidence.findings,
+                unread=(Unread("", error.message), *evidence.unread),
+                decision=decision,
+            )
         if (
             error is not None
             or evidence is None
@@ -84,6 +98,26 @@ class ArtifactReport:
             return True
         return all(reason.rule in {"UNREAD", "UNSCANNED"} for reason in self.decision.reasons)
 
+    @property
+    def is_missing(self) -> bool:
+        """True where there is nothing at the path, which is the caller's mistake."""
+        return isinstance(self.error, ArtifactMissingError)
+
+    @property
+    def where_to_ask(self) -> str | None:
+        """Whom to ask for a review, and how; None for what is not held for one."""
+        decision = self.decision
+        if decision is None or self.outcome is Outcome.ALLOW:
+            return None
+        where = [] if decision.id is None else [f"tidegate review show {decision.id}"]
+        where += [place for place in (decision.review_url, decision.contact) if place]
+        if self.digest is None or decision.id is not None:
+            return ", ".join(where) or None
+        if decision.enforced and self.outcome is Outcome.QUARANTINE:
+            first = "; put it on record first, with `tidegate scan --record`"
+            return ", ".join(where or ["your registry admin"]) + first
+        return ", ".join(where) or None
+
     def location(self, path: str) -> str:
         """A path inside this artifact, as the caller would name it."""
         if self.single_file or not path:
@@ -107,11 +141,13 @@ class ScanReport:
 
     @property
     def exit_code(self) -> int:
-        """0 nothing held, 1 held by policy, 3 held only for want of evidence."""
+        """0 nothing held, 1 held by policy, 2 a path leads nowhere, 3 only for want of evidence."""
         held = [entry for entry in self.artifacts if not entry.allowed]
         if not held:
             return 0
-        return 3 if all(entry.only_inconclusive for entry in held) else 1
+        if not all(entry.only_inconclusive for entry in held):
+            return 1
+        return 2 if any(entry.is_missing for entry in held) else 3
 
 
 class ReportFormat(ABC):

@@ -3,9 +3,10 @@
     {"schema": 1, "ruleset": "…", "artifacts": [
       {"path", "digest", "verdict", "decision",
        "findings": [{"rule", "severity", "path", "member", "offset", "message", "remediation"}],
-       "unread": [{"path", "reason"}]}]}
+       "unread": [{"path", "reason"}], "ask"}]}
 
-One entry for each argument, in order. Under a policy in audit mode the object has
+One entry for each argument, in order. `ask`, which only what is held has, says where to ask for a
+review. Under a policy in audit mode the object has
 `"mode": "audit"` as well, since nothing is held then whatever `decision` says.
 """
 
@@ -41,6 +42,7 @@ def _artifact(entry: ArtifactReport) -> dict[str, Any]:
         "decision": entry.outcome.value,
         "findings": [_finding(finding) for finding in entry.findings],
         "unread": [_unread(part) for part in entry.unread],
+        **({} if (where := entry.where_to_ask) is None else {"ask": where}),
     }
 
 

@@ -79,6 +79,8 @@ def _artifact(entry: ArtifactReport) -> list[str]:
         lines.append(f"  - To mend it: {_own_words(UNREAD_REMEDY)}")
     if not entry.findings and not entry.unread:
         lines.append("- Nothing found.")
+    if (where := entry.where_to_ask) is not None:
+        lines.append(f"- To ask for a review: {prose(where)}")
     return lines
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 
+from tidegate.artifact.source import shortened
 from tidegate.policy.explain import location, printable
 from tidegate.policy.grounds import UNREAD_REMEDY
 from tidegate.policy.model import Decision, Outcome
@@ -54,7 +55,7 @@ class TextFormat(ReportFormat):
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
 
     def _artifact(self, entry: ArtifactReport) -> str:
-        lines = [f"{self._paint(printable(entry.path), _BOLD)}: {self._headline(entry)}"]
+        lines = [f"{self._paint(printable(shortened(entry.path)), _BOLD)}: {self._headline(entry)}"]
         if entry.error is not None:
             return "\n".join([*lines, *self._error(entry)])
         for finding in sorted(entry.findings, key=lambda each: -each.severity):
@@ -65,6 +66,8 @@ class TextFormat(ReportFormat):
             lines.append("  Nothing found.")
         if entry.decision is not None:
             lines += _from_people(entry.decision)
+        if (where := entry.where_to_ask) is not None:
+            lines += _wrapped(f"To ask for a review: {printable(where)}", "  ")
         if entry.digest is not None:
             lines.append(self._paint(f"  {entry.digest}", _DIM))
         return "\n".join(lines)
@@ -104,7 +107,7 @@ class TextFormat(ReportFormat):
 
 
 def _from_people(decision: Decision) -> list[str]:
-    """What reviewers said, what they cover, and where to ask them."""
+    """What reviewers said, and what they cover."""
     lines: list[str] = []
     for reason in decision.reasons:
         if reason.rule in {"REJECTED", "UNSCANNED"}:
@@ -113,22 +116,12 @@ def _from_people(decision: Decision) -> list[str]:
         if note.covered_by:
             covered = f"Covered: {note.rule} in {location(note)}, by {printable(note.covered_by)}."
             lines += _wrapped(covered, "  ")
-    if decision.outcome is Outcome.ALLOW:
-        return lines
-    where = [] if decision.id is None else [f"tidegate review show {decision.id}"]
-    where += [printable(place) for place in (decision.review_url, decision.contact) if place]
-    first = ""
-    if decision.id is None and decision.enforced and decision.outcome is Outcome.QUARANTINE:
-        where = where or ["your registry admin"]
-        first = "; put it on record first, with `tidegate scan --record`"
-    if where:
-        lines += _wrapped(f"To ask for a review: {', '.join(where)}{first}", "  ")
     return lines
 
 
 def _place(entry: ArtifactReport, path: str, member: str | None) -> str:
     place = entry.location(path)
-    return printable(f"{place}!{member}" if member else place)
+    return printable(shortened(f"{place}!{member}" if member else place))
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

@@ -44,6 +44,9 @@ _TEXTS = frozenset(
 """Formats that people write by hand, where a key or a password may have been left behind."""
 
 
+_EMPTY_BY_RIGHT = frozenset({"__init__.py", "py.typed", ".gitkeep", ".keep", ".nojekyll"})
+
+
 class FileDispatcher(Dispatcher):
     """Dispatches one file and all that unfolds inside it; make a new one for every file."""
 
@@ -81,6 +84,8 @@ class FileDispatcher(Dispatcher):
 
     def _read_as(self, fmt: Format, subject: Subject, report: Report) -> None:
         if fmt in INERT:
+            if subject.member is None and subject.name not in _EMPTY_BY_RIGHT:
+                report.found("FILE-EMPTY", subject, "The file is empty.")
             return
         if (scanner := scanner_for(fmt)) is not None:
             subject.stream.seek(0)

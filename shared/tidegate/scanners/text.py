@@ -11,7 +11,8 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from tidegate.artifact.formats import is_text
+from tidegate.artifact.formats import Format, is_text
+from tidegate.artifact.formats.names import by_name
 from tidegate.scanners.encodings import worth_a_look
 from tidegate.scanners.gin_config import is_gin, report_gin
 from tidegate.scanners.git_files import (
@@ -140,10 +141,13 @@ def _scan_pieces(subject: Subject, report: Report, dispatcher: Dispatcher) -> No
     from tidegate.scanners.encoded import report_encoded
     from tidegate.scanners.template.scanner import report_in_text
 
+    is_template = Format.TEMPLATE in by_name(subject.name, [Format.TEXT])
     before = ""
     for chunk in pieces_of(subject):
         text = before + chunk.decode("utf-8", errors="replace")
-        report_in_text(text, subject, report)
+        if not is_template:
+            # Such a file is read as one template as a whole.
+            report_in_text(text, subject, report)
         report_encoded(text, subject, report, dispatcher, where="the text")
         before = text[-_PIECE_OVERLAP:]
 

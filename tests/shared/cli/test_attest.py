@@ -147,7 +147,7 @@ def test_a_command_that_can_not_be_started_is_127_or_126_and_no_step(tidegate, e
 def test_an_input_that_is_missing_stops_it_before_the_command_runs(tidegate, environment, steps):
     code = "open('ran', 'w')"
     result = tidegate("attest", "run", "--input", "tarin.csv", "--", *python(code))
-    assert result.code == 3
+    assert result.code == 2
     assert "tarin.csv" in result.err
     assert not Path("ran").exists()
     assert steps() == []

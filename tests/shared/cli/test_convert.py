@@ -52,5 +52,5 @@ def test_an_output_that_is_there_or_is_the_input_is_wrong_usage(tmp_path):
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path, capsys):
-    assert run(["convert", str(tmp_path / "gone.pt"), str(tmp_path / "out")]) == 3
+    assert run(["convert", str(tmp_path / "gone.pt"), str(tmp_path / "out")]) == 2
     assert "gone.pt" in capsys.readouterr().err

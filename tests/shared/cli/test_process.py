@@ -42,6 +42,19 @@ def test_the_exit_codes_reach_the_shell(process, good, hostile, unreadable):
     assert process("scan", str(unreadable)).returncode == 3
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_an_output_that_is_full_is_said_to_be_full(good):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tidegate", "scan", str(good)],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert "No space left" in done.stderr
+    assert "To mend it" in done.stderr
+    assert "fault" not in done.stderr
+
+
 def test_the_version_needs_no_library(process):
     done = process("--version", python=("-X", "importtime"))
     assert done.stdout == f"tidegate {__version__}\n"

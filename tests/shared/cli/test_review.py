@@ -148,3 +148,12 @@ def test_hostile_names_are_shown_escaped(tidegate, hostile):
         out = tidegate("review", *command).out
         assert "\x1b" not in out
         assert "\u202e" not in out
+
+
+def test_what_the_policy_lets_nobody_except_is_not_offered(tidegate, held):
+    assert "review waive 1" in tidegate("review", "show", "1").out
+    out = tidegate("review", "show", "1", "--policy", "strict").out
+    assert "review waive" not in out
+    assert "review approve" not in out
+    assert "lets nobody except PICKLE-EXEC" in out
+    assert "review reject 1" in out

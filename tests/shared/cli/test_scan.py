@@ -27,14 +27,64 @@ def test_what_is_held_only_because_it_is_unread_is_3(tidegate, unreadable):
     assert tidegate("scan", unreadable).code == 3
 
 
-def test_what_is_not_there_is_3_and_the_others_are_scanned_all_the_same(tidegate, good, hostile):
-    assert tidegate("scan", "nowhere").code == 3
+def test_what_is_not_there_is_2_and_the_others_are_scanned_all_the_same(tidegate, good, hostile):
+    assert tidegate("scan", "nowhere").code == 2
+    assert tidegate("scan", "nowhere", good).code == 2
     result = tidegate("scan", "nowhere", hostile, good, "--format", "json")
     assert result.code == 1
     artifacts = json.loads(result.out)["artifacts"]
     assert [each["path"] for each in artifacts] == ["nowhere", "hostile.pkl", "good.json"]
     assert [each["decision"] for each in artifacts] == ["quarantine", "quarantine", "allow"]
     assert artifacts[0]["digest"] is None
+
+
+@pytest.mark.parametrize("how", [(), ("--record",)])
+def test_a_link_is_a_finding_and_what_lies_beside_it_is_scanned(tidegate, hostile, how):
+    folder = Path("model")
+    folder.mkdir()
+    hostile.rename(folder / "weights.bin")
+    (folder / "link.bin").symlink_to("/etc/hostname")
+    result = tidegate("scan", *how, "model", "-f", "json")
+    assert result.code == 1
+    (artifact,) = json.loads(result.out)["artifacts"]
+    found = {(each["rule"], each["path"]) for each in artifact["findings"]}
+    assert {("ARTIFACT-LINK", "link.bin"), ("PICKLE-EXEC", "weights.bin")} <= found
+    assert artifact["digest"] is None
+    assert artifact["decision"] != "allow"
+
+
+def test_a_folder_with_a_link_is_held_whatever_the_policy_says(tidegate, good):
+    folder = Path("model")
+    folder.mkdir()
+    good.rename(folder / "good.json")
+    (folder / "link").symlink_to("good.json")
+    for policy in ("standard", "audit"):
+        result = tidegate("scan", "model", "--policy", policy, "-f", "json")
+        assert result.code == 1
+        assert json.loads(result.out)["artifacts"][0]["decision"] == "quarantine"
+
+
+def test_an_empty_file_is_said_to_be_empty(tidegate):
+    Path("empty.bin").touch()
+    result = tidegate("scan", "empty.bin")
+    assert result.code == 0
+    assert "FILE-EMPTY" in result.out
+
+
+def test_a_very_long_path_is_shown_without_its_middle(tidegate):
+    folder = Path(*(["x" * 200] * 4))
+    folder.mkdir(parents=True)
+    (folder / "a.pkl").write_bytes(b"cos\nsystem\n(S'id'\ntR.")
+    result = tidegate("scan", "x" * 200)
+    assert "more …]" in result.out
+    assert max(map(len, result.out.splitlines())) < 400
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_every_report_says_where_to_ask(tidegate, hostile, form):
+    out = " ".join(tidegate("scan", hostile, "-f", form).out.split())
+    assert "registry admin" in out
+    assert "tidegate scan --record" in out
 
 
 def test_a_folder_is_one_artifact(tidegate, hostile):

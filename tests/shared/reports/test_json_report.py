@@ -19,7 +19,9 @@ def test_one_entry_for_each_argument_in_order(report):
     assert (data["schema"], data["ruleset"]) == (1, "2026.11-test")
     assert [each["path"] for each in data["artifacts"]] == ["good", "bad", "odd", "gone"]
     for each in data["artifacts"]:
-        assert list(each) == ["path", "digest", "verdict", "decision", "findings", "unread"]
+        keys = ["path", "digest", "verdict", "decision", "findings", "unread"]
+        assert [key for key in each if key != "ask"] == keys
+        assert ("ask" in each) == (each["decision"] != "allow" and each["digest"] is not None)
 
 
 def test_verdicts_and_decisions_are_in_the_designs_words(report):
