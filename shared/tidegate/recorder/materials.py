@@ -45,6 +45,10 @@ class Watched:
     files: tuple[SourceFile, ...]
     """The very files, as they were when they were read."""
 
+    def fetched_from(self, uri: str) -> Watched:
+        """The same with another address than its path."""
+        return replace(self, material=replace(self.material, uri=uri))
+
 
 class Materials:
     """Turns names into materials; one for each step, so that unchanged files are hashed once."""

@@ -153,7 +153,14 @@ class RunningStep:
             self._outputs.name(named, "output", early=True)
         return self
 
-    def input(self, named: Named, *, role: str = "data", digest: str | None = None) -> str:
+    def input(
+        self,
+        named: Named,
+        *,
+        role: str = "data",
+        digest: str | None = None,
+        uri: str | None = None,
+    ) -> str:
         """Name something that goes into the step; its digest.
 
         Args:
@@ -162,6 +169,7 @@ class RunningStep:
             role: what it is here: "data", "base" (a model that is trained further), or another
                 word in lower case.
             digest: which bytes a URI stands for, on the caller's word.
+            uri: where a file or folder was fetched from, on the caller's word.
 
         Raises:
             As `begin` does.
@@ -169,6 +177,10 @@ class RunningStep:
         found = self._materials.of_input(named, role, digest=digest)
         self._inputs.append(found)
         if isinstance(found, Watched):
+            if uri is not None:
+                found = found.fetched_from(self.redactor.url(uri))
+                self._inputs[-1] = found
+                self._claims[f"inputs.{found.material.name}.uri"] = None
             return found.material.digest
         self._claims[f"inputs.{found.name}"] = None
         return found.digest
@@ -313,7 +325,13 @@ class RunningStep:
             return
         if self._token is not None:
             _CURRENT.reset(self._token)
-        if unrecorded := self.end(error):
+        try:
+            unrecorded = self.end(error)
+        except KeyboardInterrupt as interrupt:
+            said = f"The step {self._name!r} is not on record: recording it was interrupted."
+            keeping.warn(said, interrupt)
+            raise
+        if unrecorded:
             keeping.warn(unrecorded, error)
         if error is None and self.problems:
             raise self.problems[0]

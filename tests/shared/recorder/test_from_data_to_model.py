@@ -46,6 +46,19 @@ def pipeline(work, database_url, monkeypatch):
     return database_url
 
 
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory):
+    """The folder and ledger of the same, once for the tests that only read."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    (folder / "train.csv").touch()
+    url = f"sqlite:///{folder / 'ledger.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("TIDEGATE_LEDGER", url)
+        run_pipeline()
+    return folder, url
+
+
 def run_pipeline():
     Path("raw.csv").write_text("a,b\n1,2\n")
     Path("train.csv").unlink()
@@ -86,10 +99,26 @@ def test_a_model_leads_back_to_its_data_and_the_data_on_to_the_tuned_model(pipel
     subprocess.run([sys.executable, "-m", "tidegate", "ledger", "verify"], check=True)
 
 
-def test_every_statement_is_of_the_form_that_slsa_publishes(work, tmp_path, monkeypatch):
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    monkeypatch.setenv("TIDEGATE_LEDGER", url)
-    run_pipeline()
+CHAIN = """
+schema: 1
+chain: {roles: [data, code]}
+"""
+
+
+def test_a_policy_that_demands_the_chain_is_content_with_what_was_recorded(on_sqlite):
+    folder, url = on_sqlite
+    Path("policy.yaml").write_text(CHAIN)
+    Path("other.json").write_text('{"rows": 9}')
+    with Gate.open(policy="policy.yaml", ledger=url) as gate:
+        for model in ("model.json", "tuned.json"):
+            decision = gate.check(folder / model, Action.DEPLOY, subject=model)
+            assert decision.allowed, decision.explain()
+        other = gate.check("other.json", Action.DEPLOY, subject="other")
+    assert {reason.rule for reason in other.reasons} == {"CHAIN-STEP"}
+
+
+def test_every_statement_is_of_the_form_that_slsa_publishes(on_sqlite):
+    _, url = on_sqlite
     provenance = pytest.importorskip(
         "in_toto_attestation.predicates.provenance.v1.provenance_pb2"
     ).Provenance

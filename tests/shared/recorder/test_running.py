@@ -282,6 +282,15 @@ def test_a_uri_that_can_not_be_read_needs_its_digest_and_keeps_no_signature(on_r
     assert "hunter2" not in json.dumps(step.to_dict())
 
 
+def test_where_a_file_was_fetched_from_is_recorded_as_a_claim(on_record):
+    with tidegate.step("train") as s:
+        s.input("train.csv", uri="https://ada:hunter2@data.example.com/train.csv?sig=hunter2")
+    (data,) = [each for each in on_record(s).inputs if each.role == "data"]
+    assert data.uri == "https://data.example.com/train.csv"
+    assert data.manifest == read_manifest("train.csv")
+    assert "inputs.train.csv.uri" in on_record(s).claims
+
+
 def test_a_file_is_that_file_even_if_it_is_called_like_a_digest(on_record):
     name = "a" * 64
     Path(name).write_bytes(b"x")
@@ -400,6 +409,19 @@ def test_a_version_that_nobody_registered_is_a_missing_output(on_record):
     assert on_record(s).outcome is StepOutcome.FAILED
     with pytest.raises(UsageError, match="one version"), tidegate.step("train") as s:
         s.output("models:/fraud@champion")
+
+
+def test_recording_that_is_interrupted_is_said(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Ledger, "record_step", interrupted)
+    with (
+        pytest.warns(UnrecordedStepWarning, match="was interrupted"),
+        pytest.raises(KeyboardInterrupt),
+        tidegate.step("train"),
+    ):
+        pass
 
 
 class TestWithoutALedger:
