@@ -46,7 +46,7 @@ def test_a_signed_model_is_left_for_serving_and_an_unsigned_one_is_not(
     uri = f"models:/{version.name}@champion"
     arguments = ("verify", uri, "--key", public, "--to", "served", "--signature")
     code, told = verify(*arguments)
-    assert code == 1
+    assert code == 1, told
     assert "no signature over it is on record" in told
     assert not Path("served").exists()
 
@@ -119,3 +119,23 @@ def test_a_version_that_the_ledger_does_not_know_is_3(
     code, told = verify("verify", f"models:/{version.name}/{version.version}")
     assert code == 3
     assert "no registration of" in told
+
+
+def test_a_model_that_was_logged_verifies_as_it_was_registered(
+    registry: Any, verify: Any, keys: tuple[Path, Path]
+) -> None:
+    import mlflow
+    from sklearn.linear_model import LogisticRegression
+
+    name = registry.name()
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(
+            model, name="model", registered_model_name=name, pip_requirements=["scikit-learn"]
+        )
+    assert verify("sign", f"{name}/1", "--key", keys[0])[0] == 0
+    code, told = verify(
+        "verify", f"models:/{name}/1", "--key", keys[1], "--to", "served", "--signature"
+    )
+    assert code == 0, told
+    assert mlflow.sklearn.load_model("served").predict([[1.0]]).tolist() == [1]
