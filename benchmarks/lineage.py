@@ -66,23 +66,28 @@ def measure(database: str, url: str) -> None:
                 f"{statistics.median(times):6.1f} ms, worst {max(times):6.1f} ms, "
                 f"CPU here {statistics.median(cpu):6.1f} ms"
             )
-    for size in SIZES:
+    for families in (1, 1_000):
         code = (
             "import sys; sys.path.insert(0, 'benchmarks'); import lineage;"
-            f"lineage.memory({url!r}, {size})"
+            f"lineage.memory({url!r}, {families})"
         )
         root = Path(__file__).parents[1]
         subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
 
 
-def memory(url: str, size: int) -> None:
+def memory(url: str, families: int) -> None:
     """In a process of its own: what a walk adds to the memory that was taken before it."""
     with Ledger.open(url, migrate=False) as ledger:
         sum(1 for _ in descendants(ledger, digest(True, SIZES[0], 0, "model", 0)))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        reach = sum(1 for _ in descendants(ledger, digest(True, size, 0, "model", 0)))
+        roots = [digest(True, size, n, "model", 0) for n in range(families) for size in SIZES]
+        begun = time.perf_counter()
+        reach = sum(1 for _ in descendants(ledger, roots))
+        spent = time.perf_counter() - begun
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"  memory for {reach:>7,} reached: {(after - before) / 1024:.1f} MiB more")
+    print(
+        f"  memory for {reach:>7,} reached: {(after - before) / 1024:.1f} MiB more ({spent:.1f} s)"
+    )
 
 
 def fill(url: str) -> int:

@@ -27,7 +27,7 @@ _LIMIT = 500
 @click.option("--why", is_flag=True, help="Only the shortest way to it from each of its origins.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1, max=100_000),
+    type=click.IntRange(min=1, max=5_000),
     default=_LIMIT,
     show_default=True,
     metavar="N",

@@ -42,7 +42,7 @@ def put_content(connection: Connection, manifest: Manifest) -> None:
 def backfill(connection: Connection) -> None:
     """Write the rows of every manifest that is on record, in a transaction of the caller's."""
     table = schema.artifact
-    query = select(table).order_by(table.c.digest).limit(100)
+    query = select(table).order_by(table.c.digest).limit(20)
     page = connection.execute(query).all()
     while page:
         for digest, body in page:

@@ -6,10 +6,10 @@
 Nodes are artifacts by root digest and steps by id, and an edge goes the way that the bytes went.
 Between artifacts there are three more links, which follow from what they hold (`content`): a
 single file has the same content as one of another name; it was put into the folders that hold it;
-and a single file that no step made was taken from the folders that hold it. Only a file that is on
-record by itself joins, so that two models which share a licence have nothing to do with each other.
-And a file that was reached as a part of one folder leads on to the steps that used it, not to other
-folders that happen to hold it as well.
+and a single file that no step made out of something else was taken from the folders that hold it.
+Only a file that is on record by itself joins, so that two models which share a licence have nothing
+to do with each other. And a file that was reached as a part of one folder leads on to the steps
+that used it, not to other folders that happen to hold it as well.
 
 Generations count steps: what a step made of an artifact is one generation from it.
 

@@ -18,7 +18,7 @@ SAME_CONTENT = "same content"
 PUT_INTO = "put into"
 """A single file, and a folder that holds it."""
 TAKEN_FROM = "taken from"
-"""A folder, and a single file of it that no step made."""
+"""A folder, and a single file of it that no step made out of something else."""
 BY_CONTENT = frozenset({SAME_CONTENT, PUT_INTO, TAKEN_FROM})
 """The roles of links that follow from content. No material's role has a blank in it."""
 
@@ -43,9 +43,13 @@ _BY_CONTENT = (
     "ON there.sha256 = here.sha256 AND there.alone >= {least} "
     "WHERE here.digest <> there.digest"
 )
+# A step that read the content, alone or in a folder, did not make it: it handed it on.
 _NO_STEP_MADE_IT = (
-    "NOT EXISTS (SELECT 1 FROM tidegate_content AS made JOIN tidegate_edge AS edge "
-    "ON edge.target = made.digest WHERE made.sha256 = here.sha256 AND made.alone = 1)"
+    "NOT EXISTS (SELECT 1 FROM tidegate_content AS made JOIN tidegate_edge AS written "
+    "ON written.target = made.digest WHERE made.sha256 = here.sha256 AND made.alone = 1 "
+    "AND NOT EXISTS (SELECT 1 FROM tidegate_edge AS was_read JOIN tidegate_content AS had "
+    "ON had.digest = was_read.source WHERE was_read.target = written.source "
+    "AND had.sha256 = here.sha256))"
 )
 
 

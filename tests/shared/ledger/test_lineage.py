@@ -118,6 +118,21 @@ def test_a_file_that_was_taken_from_a_folder_leads_on_from_it(ledger: Ledger) ->
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "handing_on",
+    ["weights.bin -> check -> weights.bin", "hub{weights.bin,LICENSE} -> unpack -> weights.bin",
+     "copy.bin:weights.bin -> move -> weights.bin"],
+)  # fmt: skip
+def test_a_step_that_hands_a_file_on_does_not_cut_it_off_from_its_folder(
+    ledger: Ledger, handing_on: str
+) -> None:
+    folder = "hub{weights.bin,LICENSE}"
+    draw(ledger, f"ready.txt -> download -> {folder}", "weights.bin -> tune -> tuned.bin")
+    draw(ledger, handing_on)
+    assert node("tuned.bin") in {each.node for each in descendants(ledger, node("ready.txt"))}
+    assert node("ready.txt") in {each.node for each in ancestors(ledger, node("tuned.bin"))}
+
+
 @pytest.mark.parametrize("licence_alone", [False, True])
 def test_two_folders_that_share_a_licence_have_nothing_to_do_with_each_other(
     ledger: Ledger, licence_alone: bool
