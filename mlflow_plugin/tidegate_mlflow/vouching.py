@@ -246,6 +246,7 @@ def _check_ledger(
         gate = _gate(settings.ledger_url(), settings.policy, os.getpid())
         decision = gate.standing_of(manifest.digest, action, subject=subject)
     except RecordNotFoundError:
+        _refuse_recalled(gate, manifest, action, subject)
         # Where it is the ledger that must vouch, the registry's word is not enough.
         return None if settings.verify_on_load == "require" else vouched
     except TidegateError as error:
@@ -253,6 +254,18 @@ def _check_ledger(
     if not decision.allowed:
         raise RefusedOnLoadError(decision.explain())
     return "the ledger" if vouched is None else f"{vouched} and the ledger"
+
+
+def _refuse_recalled(gate: Gate, manifest: Manifest, action: Action, subject: str) -> None:
+    """Of what is not on record a recall may have warned all the same."""
+    try:
+        decision = gate.stand(
+            manifest.digest, action, manifest=manifest, subject=subject, keep=False
+        )
+    except TidegateError as error:
+        raise RefusedOnLoadError(f"Tidegate: {error.explain()}") from error
+    if decision.lineage.recalls and not decision.allowed:
+        raise RefusedOnLoadError(decision.explain())
 
 
 @functools.lru_cache(maxsize=4)

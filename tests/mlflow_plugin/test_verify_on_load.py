@@ -22,6 +22,7 @@ from samples.servers import mlflow_server
 from tidegate.artifact import read_manifest
 from tidegate.gate import Gate
 from tidegate.policy import Action
+from tidegate.recall import recall
 from tidegate_mlflow import client_host, on_load, vouching
 from tidegate_mlflow.names import DIGEST_TAG
 
@@ -425,6 +426,22 @@ def test_a_ledger_that_rejects_outweighs_the_registry(
         gate.reject(read_manifest(models["clean"]).digest, actor="ada", reason="leaks its data")
     message = held_back(lambda: mlflow.sklearn.load_model(f"models:/{version.name}/1"))
     assert "leaks its data" in message
+
+
+@on_sqlite
+def test_a_recall_in_the_clients_ledger_holds_what_that_has_never_seen(
+    registry: Any, models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = registry.register(models["clean"])
+    ledger = f"sqlite:///{tmp_path}/ledger.db"
+    monkeypatch.setenv("TIDEGATE_LEDGER", ledger)
+    with Gate.open(ledger=ledger) as gate:
+        mlflow.sklearn.load_model(f"models:/{version.name}/1")
+        held = next(f for f in read_manifest(models["clean"]).files if f.path == "model.skops")
+        recall(gate, held.sha256, actor="grace", reason="warned of by its author")
+    message = held_back(lambda: mlflow.sklearn.load_model(f"models:/{version.name}/1"))
+    assert "RECALLED" in message
+    assert "warned of by its author" in message
 
 
 # A registry without a gate

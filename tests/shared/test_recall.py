@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -65,6 +66,38 @@ def test_a_recall_holds_exactly_the_descendants_over_ten_levels(gate: Gate) -> N
     assert held(gate, below | beside) == set()
     assert gate.held() == ()
     assert audit(gate.ledger, trusted_keys()).problems == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_listed_is_what_is_held_whatever_the_lineage(gate: Gate, seed: int) -> None:
+    """Both directions, on lineages that nobody would draw: circles, shared files, many names."""
+    if gate.ledger.url.startswith("postgresql"):
+        pytest.skip("the queries are the same ones, and a hundred times as far away")
+    chance = random.Random(seed)
+    contents = [f"content {number}" for number in range(5)]
+    files = [a_file(f"{name}.bin", content) for content in contents for name in "ab"]
+    folders = [
+        a_folder(*((f"{at}.bin", each) for at, each in enumerate(chance.sample(contents, 2))))
+        for _ in range(4)
+    ]
+    artifacts = [*files, *folders]
+    for number in range(9):
+        inputs = [
+            (chance.choice(["data", "base"]), each)
+            for each in chance.sample(artifacts, chance.randint(1, 2))
+        ]
+        made(gate, inputs, chance.sample(artifacts, chance.randint(1, 2)), name=f"s{number}")
+    for each in chance.sample(artifacts, 8):
+        passed(gate, each)
+    with gate.ledger.reading() as connection:
+        known = set(connection.execute(select(schema.artifact.c.digest)).scalars())
+    for target in (*sorted(known)[::4], f"sha256:{a_file('x', contents[0]).files[0].sha256}"):
+        recalled = gate.ledger.add_recall(
+            RecallKind.ARTIFACT, target, actor="ada", reason="one of them", now=NOW
+        )
+        listed = {each.digest for each in reach_of(gate, recalled).affected}
+        assert {each for each in known if gate.lineage_of(each).recalls} == listed, target
+        gate.ledger.lift_recall(recalled.id, actor="ada", reason="the next one", now=NOW)
 
 
 def test_recalling_in_the_middle_leaves_what_is_above_alone(gate: Gate) -> None:
@@ -437,3 +470,11 @@ def test_a_long_line_of_bases_is_followed_to_its_end(gate: Gate) -> None:
         made(gate, [("base", base)], [child])
     gate.settle(Action.REGISTER, line[0], an_evidence(line[0]), subject="first")
     assert passed(gate, line[-1]).reasons[0].rule == "BASE-HELD"
+
+
+def test_what_is_not_on_record_is_recalled_by_the_files_that_it_holds(gate: Gate) -> None:
+    folder = a_folder(("MLmodel", "x"), ("weights.bin", "weights"))
+    bad(gate, a_file("w", "weights").files[0].sha256)
+    decision = gate.stand(folder.digest, Action.LOAD, manifest=folder, keep=False)
+    assert {reason.rule for reason in decision.reasons} == {"UNSCANNED", "RECALLED"}
+    assert decision.id is None

@@ -53,16 +53,17 @@ def held_bases(
         met.setdefault(link.source, link)
 
     def held(base: str, bases: Iterable[HeldBase]) -> HeldBase | None:
-        return held_base(
+        found = held_base(
             policy,
             ledger.latest_evidence(base),
             digest=base,
-            name=name_of(connection, base),
+            name="",
             now=now,
             waivers=ledger.waivers_for(base),
             reviews=ledger.reviews_for(base),
             bases=tuple(bases),
         )
+        return found and replace(found, name=name_of(connection, base))
 
     direct = graph.of(digest)
     found: dict[str, HeldBase | None] = {}

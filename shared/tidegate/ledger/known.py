@@ -69,7 +69,7 @@ def lineage_of(
             facts = chain_facts(connection, digest, steps, manifest)
             missing = lacking(chain, facts) if action is None else gaps(chain, action, facts)
         return Lineage(
-            recalls=tuple(_reaches(connection, digest, met, recalls)),
+            recalls=tuple(_reaches(connection, digest, met, recalls, manifest)),
             bases=held_bases(ledger, connection, policy, digest, links, now=now),
             gaps=missing,
         )
@@ -93,11 +93,15 @@ def first_met(links: Iterable[Link]) -> dict[str, Link]:
 
 
 def _reaches(
-    connection: Connection, digest: str, met: Mapping[str, Link], recalls: Iterable[Recall]
+    connection: Connection,
+    digest: str,
+    met: Mapping[str, Link],
+    recalls: tuple[Recall, ...],
+    manifest: Manifest | None,
 ) -> Iterator[RecallReach]:
     nodes = list(dict.fromkeys((digest, *met)))
-    recalls = tuple(recalls)
-    named = nearest(nodes, matching(connection, nodes, recalls))
+    found = [*_in(manifest, digest, recalls), *matching(connection, nodes, recalls)]
+    named = nearest(nodes, found)
     for recall in recalls:
         node = named.get(recall.id)
         if node is not None:
@@ -110,6 +114,16 @@ def _reaches(
                 recalled_at=recall.created_at,
                 way=way_from(connection, digest, node, met),
             )
+
+
+def _in(
+    manifest: Manifest | None, digest: str, recalls: Iterable[Recall]
+) -> Iterator[tuple[int, str]]:
+    """The recalls of a content that is among the artifact's own files, on record or not."""
+    if manifest is None:
+        return
+    own = {f"sha256:{file.sha256}" for file in manifest.files if file.size}
+    yield from ((recall.id, digest) for recall in recalls if recall.target in own)
 
 
 def nearest(nodes: list[str], found: Iterable[tuple[int, str]]) -> dict[int, str]:
