@@ -29,7 +29,7 @@ from tidegate.artifact import LocalSource, Manifest, read_manifest
 from tidegate.attestation.step import Material, Step, StepOutcome, material
 from tidegate.provenance.redaction import Redactor
 from tidegate_mlflow import host, on_load
-from tidegate_mlflow.names import DIGEST_TAG
+from tidegate_mlflow.names import DIGEST_TAG, data_tag
 
 _log = logging.getLogger(f"mlflow.{__name__}")
 
@@ -159,7 +159,7 @@ def _datasets(run: Run, redactor: Redactor) -> Iterator[tuple[dict[str, Any], Ma
         }
         name, shown = str(said["name"]), said["uri"] or None
         manifest = _read_here(run, uri)
-        claimed = str(source.get(DIGEST_TAG) or labels.get(DIGEST_TAG) or "")
+        claimed = labels.get(DIGEST_TAG) or run.data.tags.get(data_tag(uri), "").partition(" ")[0]
         if manifest is not None:
             yield said, material(name, "data", manifest, uri=shown)
         elif _DIGEST.fullmatch(claimed):

@@ -235,14 +235,17 @@ def test_a_step_that_can_not_be_recorded_costs_a_version_nothing(
 
 
 @on_sqlite
-def test_the_fluent_client_leaves_a_step_of_what_it_logged(registry: Any) -> None:
+def test_the_fluent_client_leaves_a_step_of_what_it_logged(registry: Any, tmp_path: Path) -> None:
     from sklearn.linear_model import LogisticRegression
 
     X = np.random.default_rng(uuid.uuid4().int % 2**32).normal(size=(60, 3))
     model = LogisticRegression().fit(X, X[:, 0] > 0)
     name = f"fluent-{uuid.uuid4().hex[:8]}"
+    data = tmp_path / "data.csv"
+    data.write_text("a\n1\n")
     with mlflow.start_run(run_name="fluent"):
-        mlflow.log_input(mlflow.data.from_numpy(X, source="data.csv", name="train"), "training")
+        dataset = mlflow.data.from_numpy(X, source=str(data), name="train")
+        mlflow.log_input(dataset, "training")
         mlflow.log_param("C", 1.0)
         mlflow.sklearn.log_model(
             model, name="model", registered_model_name=name, pip_requirements=["scikit-learn"]
@@ -255,3 +258,5 @@ def test_the_fluent_client_leaves_a_step_of_what_it_logged(registry: Any) -> Non
     (step,) = steps_of(registry, Path(local))
     assert step.name == "fluent"
     assert [each["name"] for each in step.parameters["datasets"]] == ["train"]
+    (claimed,) = [each for each in step.inputs if each.role == "data"]
+    assert (claimed.digest, claimed.manifest) == (read_manifest(data).digest, None)
