@@ -62,6 +62,8 @@ _Key = Annotated[
 ]
 _Reference = Annotated[str, Query(min_length=1, max_length=4096)]
 _MOST_HELD = 10_000
+_ROWS = {"evidence": "decision", "step": "step", "review": "review", "waiver": "waiver"}
+"""What each kind of write is done with."""
 
 
 def _may(scope: Scope) -> Any:
@@ -106,7 +108,9 @@ class _Writes:
     ) -> _T:
         """Do it under the key; where it was done already, what `again` makes of the record."""
         content = hashlib.sha256(message.model_dump_json(by_alias=True).encode()).hexdigest()
-        request = Request(key, operation, content, actor=token.holder, token_id=token.id)
+        request = Request(
+            key, operation, content, token.holder, token.id, table=f"tidegate_{_ROWS[operation]}"
+        )
         with self.turn():
             if (recorded := requests.find(self._gate.ledger, request)) is not None:
                 return again(recorded)

@@ -43,6 +43,8 @@ class Request:
     """One write that may come again: its key, what it asks for, and a hash over its content.
 
     `token_id` is the token under which it came, None for a process with the database itself.
+    `table` names the table for whose row it came: rows of others that go before, such as a decision
+    that a reviewer's word is held against, don't count as its being done.
     """
 
     key: str
@@ -50,6 +52,7 @@ class Request:
     content_hash: str
     actor: str
     token_id: int | None = None
+    table: str | None = None
 
     def stored_key(self) -> str:
         """The key as it is kept: each token has a room of its own for keys."""
@@ -90,7 +93,7 @@ _PENDING: ContextVar[_Pending | None] = ContextVar("tidegate_request", default=N
 
 @contextmanager
 def under(request: Request) -> Iterator[None]:
-    """Note the request with the first rows that this thread records inside.
+    """Note the request with the first rows (of its table) that this thread records inside.
 
     Raises:
         AlreadyRecordedError: it is on record; from inside, where something was to be written.
@@ -123,6 +126,9 @@ def noted(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
     if pending is None or pending.noted or not drafts:
         return []
     request = pending.request
+    tables = {row.table for draft in drafts for row in draft.rows}
+    if request.table is not None and request.table not in tables:
+        return []
     if (recorded := _standing(connection, request)) is not None:
         raise AlreadyRecordedError(recorded)
     row = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from samples.consoles import Console, console_at
-from samples.ledger_records import a_manifest, a_step, an_evidence, count, record
+from samples.ledger_records import NOW, a_manifest, a_step, an_evidence, count, record
 from samples.lossy_wire import lossy_wire
 from samples.tampering import look
 
@@ -17,7 +17,7 @@ from tidegate import Action, Gate
 from tidegate.errors import LedgerUnavailableError, UsageError
 from tidegate.ledger import Ledger, RemoteLedger
 from tidegate.ledger.remote import evidence_message, new_key
-from tidegate.ledger.requests import AlreadyRecordedError, Request, under
+from tidegate.ledger.requests import AlreadyRecordedError, Request, find, under
 from tidegate.ledger.spool import Spool
 from tidegate.ledger.tokens import Scope
 from tidegate.policy import ReviewVerdict
@@ -189,6 +189,30 @@ def test_an_entry_whose_answer_was_lost_by_a_crash_is_flushed_to_the_same_record
         assert spool.flush(ledger).sent == 1
     assert decisions_of(mortal, "crashed") == 1
     assert decision.id is not None
+
+
+def test_a_request_is_done_with_its_own_row_and_not_with_what_goes_before(
+    ledger: Ledger, database_url: str
+) -> None:
+    request = Request("review-1", "review", "a" * 64, actor="ada", table="tidegate_review")
+    with under(request):
+        digest = record(ledger, "before").digest
+    assert find(ledger, request) is None
+    with under(request):
+        record(ledger, "before", subject="another")
+        ledger.add_review(
+            digest=digest,
+            verdict=ReviewVerdict.REJECT,
+            fingerprints=(),
+            actor="ada",
+            reason="no",
+            evidence_id=None,
+            now=NOW,
+        )
+    recorded = find(ledger, request)
+    assert recorded is not None
+    assert recorded.rows == (("tidegate_review", 1),)
+    assert look(database_url).problems == ()
 
 
 def test_beside_the_database_too_a_request_is_recorded_once_by_whichever_process(
