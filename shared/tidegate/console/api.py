@@ -62,8 +62,8 @@ _Key = Annotated[
 ]
 _Reference = Annotated[str, Query(min_length=1, max_length=4096)]
 _MOST_HELD = 10_000
-_ROWS = {"evidence": "decision", "step": "step", "review": "review", "waiver": "waiver"}
-"""What each kind of write is done with."""
+_ROWS = {"evidence": "decision"}
+"""With the row of which table a kind of write is done, where that is not its own name."""
 
 
 def _may(scope: Scope) -> Any:
@@ -109,7 +109,12 @@ class _Writes:
         """Do it under the key; where it was done already, what `again` makes of the record."""
         content = hashlib.sha256(message.model_dump_json(by_alias=True).encode()).hexdigest()
         request = Request(
-            key, operation, content, token.holder, token.id, table=f"tidegate_{_ROWS[operation]}"
+            key,
+            operation,
+            content,
+            token.holder,
+            token.id,
+            table=f"tidegate_{_ROWS.get(operation, operation)}",
         )
         with self.turn():
             if (recorded := requests.find(self._gate.ledger, request)) is not None:

@@ -28,7 +28,7 @@ NOW = datetime.now(UTC)
 def test_without_a_token_no_path_but_health_answers(console: Console) -> None:
     _, described = console.ask("GET", "/openapi.json")
     paths = {path for path in described["paths"] if path.startswith("/v1/")}
-    assert paths == {f"/v1/{name}" for name in READS} | {
+    assert paths >= {f"/v1/{name}" for name in READS} | {
         f"/v1/{name}" for name in ("standing", "waivers", "reviews", "checkpoint", "steps")
     }
     for path, methods in described["paths"].items():
