@@ -28,7 +28,6 @@ _SETTINGS = (
     ("core.hooksPath", os.devnull),
     ("core.untrackedCache", "false"),
     ("diff.external", ""),
-    ("protocol.allow", "never"),
     ("submodule.recurse", "false"),
 )
 # What would point git at another repository than the folder's own, or make it run a program.
@@ -174,6 +173,8 @@ class _Git:
             **{name: value for name, value in os.environ.items() if not _LEFT_OUT.fullmatch(name)},
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_NO_LAZY_FETCH": "1",
+            # For a git that does not know the one above. Outweighs `protocol.NAME.allow`.
+            "GIT_ALLOW_PROTOCOL": "none",
             "GIT_TERMINAL_PROMPT": "0",
             "LC_ALL": "C",
         }

@@ -186,6 +186,31 @@ def test_the_program_of_that_test_would_be_run_by_git_itself(repository, tmp_pat
     assert (tmp_path / "ran").exists()
 
 
+def test_nothing_is_fetched_for_a_repository_that_lacks_its_objects(repository, tmp_path):
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    program.chmod(0o755)
+    for name, value in (
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.url", f"ext::{program}"),
+        ("remote.origin.promisor", "true"),
+        ("protocol.ext.allow", "always"),
+    ):
+        run_git(repository, "config", name, value)
+    blob = run_git(repository, "rev-parse", "HEAD:train.py")
+    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    (repository / "train.py").write_text("print(2)\n")
+    state = read(repository)
+    assert state.changed is True
+    assert state.diff is None
+    assert any("git diff" in each for each in state.untold)
+    assert not (tmp_path / "ran").exists()
+    # What it guards against is real: git by itself runs the program.
+    subprocess.run(["git", "diff", "HEAD"], cwd=repository, capture_output=True, check=False)
+    assert (tmp_path / "ran").exists()
+
+
 def test_the_environment_leads_git_to_no_other_repository(repository, tmp_path, monkeypatch):
     other = tmp_path / "other"
     other.mkdir()
