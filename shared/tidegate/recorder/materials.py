@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidegate.artifact import HashMemory, LocalSource, Manifest, read_manifest
+from tidegate.artifact import HashMemory, Manifest, read_manifest
+from tidegate.artifact.hub_snapshot import source_at
 from tidegate.artifact.manifest import FileEntry
 from tidegate.artifact.source import SourceFile
 from tidegate.attestation.step import Material, material
@@ -99,7 +100,7 @@ class Materials:
     def read(self, path: Path, role: str) -> Watched:
         """Hash a file or folder. A link is followed: what is read lies at its end."""
         place = _place(path)
-        source = LocalSource(place)
+        source = source_at(place)
         manifest = read_manifest(source, memory=self._hashes)
         named = absolute(path)
         name = self._redactor.text("a name", named.name or "root")
@@ -109,7 +110,7 @@ class Materials:
     def again(self, watched: Watched) -> Material | str | None:
         """What lies at the path now if it is something else, or what is odd about it."""
         try:
-            source = LocalSource(_place(watched.path))
+            source = source_at(_place(watched.path))
             manifest = read_manifest(source, memory=self._hashes)
         except ArtifactError as error:
             return f"could not be read again at the end: {error.message}"

@@ -282,6 +282,20 @@ def test_a_uri_that_can_not_be_read_needs_its_digest_and_keeps_no_signature(on_r
     assert "hunter2" not in json.dumps(step.to_dict())
 
 
+def test_a_base_model_in_the_hubs_cache_is_read_and_watched(on_record):
+    blobs = Path("hub/models--acme--bert/blobs")
+    snapshot = blobs.parent / "snapshots" / "9c1d"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    (blobs / "6f3a").write_bytes(b"weights")
+    (snapshot / "model.safetensors").symlink_to("../../blobs/6f3a")
+    with tidegate.step("tune", bases=[snapshot]) as s:
+        (blobs / "6f3a").write_bytes(b"others!")
+    step = on_record(s)
+    assert len(named(step.inputs, "base")) == 2
+    assert "changed while the step ran" in step.notes[0]
+
+
 def test_where_a_file_was_fetched_from_is_recorded_as_a_claim(on_record):
     with tidegate.step("train") as s:
         s.input("train.csv", uri="https://ada:hunter2@data.example.com/train.csv?sig=hunter2")
