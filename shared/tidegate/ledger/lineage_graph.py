@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from tidegate.attestation.step import Step
 from tidegate.ledger import schema
@@ -17,6 +17,7 @@ from tidegate.ledger.lineage import STEP, Direction, Path, walk
 from tidegate.ledger.lineage_links import BY_CONTENT, Link
 from tidegate.ledger.reader import Reader
 from tidegate.ledger.steps import step_from_row
+from tidegate.policy.model import Action, Outcome
 
 LIMIT = 500
 """How many nodes are shown where nobody says otherwise."""
@@ -31,7 +32,8 @@ class Node:
     `kind` is step, file, folder, artifact (on record, of no content), commit, or claim: a digest
     of which nobody read the bytes. `generation` is how many steps lie between it and what was
     asked for, negative where it went into that. `names` are what steps and decisions called it,
-    `versions` its registrations ("fraud/3"), `outcome` the newest decision's about it.
+    `versions` its registrations ("fraud/3"), `deployments` what it was let go to be deployed as,
+    `outcome` the newest decision's about it.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Node:
     generation: int
     names: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    deployments: tuple[str, ...] = ()
     outcome: str | None = None
     step: Step | None = None
 
@@ -187,6 +190,17 @@ def _artifact(connection: Connection, node: str, generation: int) -> Node:
         .order_by(registration.id.desc())
         .limit(_NAMES)
     ).all()
+    deployments = connection.execute(
+        select(decision.subject)
+        .where(
+            decision.digest == node,
+            decision.action == Action.DEPLOY.value,
+            decision.outcome == Outcome.ALLOW.value,
+        )
+        .group_by(decision.subject)
+        .order_by(func.max(decision.id).desc())
+        .limit(_NAMES)
+    ).scalars()
     if newest is not None and newest.subject:
         names[newest.subject] = None
     return Node(
@@ -195,6 +209,7 @@ def _artifact(connection: Connection, node: str, generation: int) -> Node:
         generation,
         tuple(names)[:_NAMES],
         tuple(dict.fromkeys(f"{name}/{version}" for name, version in versions)),
+        tuple(deployments),
         None if newest is None else newest.outcome,
     )
 

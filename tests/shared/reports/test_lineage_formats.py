@@ -21,8 +21,10 @@ from tidegate.attestation.step import StepOutcome, material
 from tidegate.ledger import Ledger
 from tidegate.ledger.lineage import Direction
 from tidegate.ledger.lineage_graph import Graph, graph_around
+from tidegate.policy import Action
 from tidegate.reports.lineage import FORMATS
 from tidegate.reports.lineage.layers import layered
+from tidegate.scanners.interface import Severity
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "reference" / "openlineage-v1.json"
 HOSTILE = (
@@ -176,6 +178,30 @@ def test_prov_has_entities_activities_agents_and_what_ties_them(small: Ledger) -
     assert {*alternate.values()} == {node("copy.bin:w.bin"), node("w.bin")}
     for name in found["entity"] | found["activity"] | found["agent"]:
         assert name.split(":")[0] in found["prefix"]
+
+
+def test_versions_deployments_and_holds_are_shown_with_what_they_are_of(small: Ledger) -> None:
+    from samples.ledger_records import record
+
+    for action, subject, severity in (
+        (Action.DEPLOY, "prod\x1b[2J", None), (Action.REGISTER, "fraud/2", Severity.HIGH),
+    ):  # fmt: skip
+        decision = record(small, subject=subject, action=action, severity=severity)
+    for version in ("1", "2"):
+        small.add_registration(
+            store="s", name="fraud", version=version, created_ms=1, source="",
+            digest=decision.digest, decision_id=None,
+        )  # fmt: skip
+    graph = graph_around(small, [decision.digest], tuple(Direction))
+    first = FORMATS["text"](graph).splitlines()[0]
+    assert first.startswith("fraud/2 (folder, sha256:")
+    assert first.endswith("also fraud/1, deployed as prod\\x1b[2J, held for review)")
+    (found,) = json.loads(FORMATS["json"](graph))["nodes"]
+    assert found["versions"] == ["fraud/2", "fraud/1"]
+    assert found["deployments"] == ["prod\x1b[2J"]
+    (entity,) = json.loads(FORMATS["prov"](graph))["entity"].values()
+    assert entity["tidegate:decision"] == "quarantine"
+    assert "#fbe9e7" in FORMATS["svg"](graph)
 
 
 def test_a_tree_shows_ways_that_meet_once_and_circles_with_an_end(small: Ledger) -> None:

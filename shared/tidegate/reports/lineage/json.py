@@ -36,6 +36,7 @@ def _node(node: Node) -> dict[str, Any]:
             **found,
             "names": list(node.names),
             "versions": list(node.versions),
+            "deployments": list(node.deployments),
             "outcome": node.outcome,
         }
     return {**found, "step": None if step is None else step.to_dict()}

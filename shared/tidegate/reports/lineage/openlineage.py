@@ -92,7 +92,7 @@ def _datasets(graph: Graph, at: str) -> Iterator[dict[str, Any]]:
 def _dataset(node: Node, role: str | None) -> dict[str, Any]:
     artifact = _facet(
         "artifact", kind=node.kind, names=list(node.names), versions=list(node.versions),
-        outcome=node.outcome, role=role,
+        deployments=list(node.deployments), outcome=node.outcome, role=role,
     )  # fmt: skip
     version = {
         "_producer": PRODUCER,

@@ -58,6 +58,8 @@ def _entity(node: Node) -> dict[str, Any]:
         found["tidegate:name"] = list(node.names)
     if node.versions:
         found["tidegate:version"] = list(node.versions)
+    if node.deployments:
+        found["tidegate:deployment"] = list(node.deployments)
     if node.outcome is not None:
         found["tidegate:decision"] = node.outcome
     return found

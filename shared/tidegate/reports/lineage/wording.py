@@ -23,6 +23,10 @@ def details(node: Node) -> str:
         parts += [node.step.outcome.value, f"{node.step.started_at:%Y-%m-%d %H:%M} UTC"]
     elif node.title != node.short:
         parts.append(node.short)
+    if others := [each for each in node.versions if each != node.title]:
+        parts.append(f"also {', '.join(map(printable, others))}")
+    if node.deployments:
+        parts.append(f"deployed as {', '.join(map(printable, node.deployments))}")
     if node.outcome in _HELD:
         parts.append(_HELD[node.outcome])
     return ", ".join(parts)
