@@ -61,6 +61,7 @@ class Dossier:
     reviews: tuple[Review, ...]
     waivers: tuple[Waiver, ...]
     registrations: tuple[Registration, ...]
+    signatures: tuple[RecordedSignature, ...]
     lineage: Lineage
     """What holds it because of where it came from, as of now."""
 
@@ -305,6 +306,7 @@ class Gate:
             reviews=self.ledger.reviews_for(digest),
             waivers=self.ledger.waivers_for(digest),
             registrations=self.ledger.registrations_of(digest),
+            signatures=self.ledger.signatures_for(digest),
             lineage=self.lineage_of(digest),
         )
 
@@ -325,9 +327,10 @@ class Gate:
         if identity is not None:
             signing.require_signable(self.ledger, self.ledger.resolve(reference))
         decision = self._review(reference, ReviewVerdict.APPROVE, actor, reason)
-        if identity is None or self.sign(decision.digest, identity, actor=actor)[1] is None:
+        if identity is None:
             return decision
-        return self._stand_everywhere(decision.digest, reference, actor)
+        signed, signature = self.sign(reference, identity, actor=actor)
+        return decision if signature is None else signed
 
     def sign(
         self, reference: str, identity: SigningIdentity, *, actor: str, name: str = ""
@@ -341,7 +344,7 @@ class Gate:
             name: what the signature calls the model; by default as it was last called.
 
         Returns:
-            How the model stood before, and the signature, if it was made.
+            How the model stands afterwards, and the signature, if it was made.
 
         Raises:
             RecordNotFoundError: nothing is on record under the reference.
@@ -353,15 +356,25 @@ class Gate:
             decision = self._stand(digest, None, action, subject, actor, keep=False)
             if any(reason.rule not in SIGNATURE_RULES for reason in decision.reasons):
                 return decision, None
-        signature = signing.sign_on_record(
-            self.ledger,
-            digest,
-            identity,
-            name=name or decision.subject or digest,
-            actor=actor,
-            now=datetime.now(UTC),
+        bundle = signing.signed(
+            self.ledger, digest, identity, name=name or decision.subject or digest
         )
-        return decision, signature
+        return self.add_signature(reference, bundle, actor=actor)
+
+    def add_signature(
+        self, reference: str, bundle: str, *, actor: str
+    ) -> tuple[Decision, RecordedSignature]:
+        """Record a signature over a model, whoever made it; how the model stands afterwards.
+
+        Raises:
+            RecordNotFoundError: nothing is on record under the reference.
+            ModelSignatureError: it is no signature over exactly those files.
+        """
+        digest = self.ledger.resolve(reference)
+        signature = self.ledger.add_signature(
+            digest=digest, bundle=bundle, actor=actor, now=datetime.now(UTC)
+        )
+        return self._stand_everywhere(digest, reference, actor), signature
 
     def reject(self, reference: str, *, actor: str, reason: str) -> Decision:
         """Record that a person rejects these bytes, whatever any evidence says."""

@@ -18,7 +18,6 @@ from tidegate.policy.signatures import SignatureCheck, SignatureDemand, Signer
 if TYPE_CHECKING:
     from tidegate.artifact.manifest import Manifest
     from tidegate.attestation.signatures import SigningIdentity, Trust
-    from tidegate.ledger.interface import SignatureRecorder
     from tidegate.ledger.records import RecordedSignature
 
 # Of those that do not count, so many are told of.
@@ -77,16 +76,8 @@ def checks(
     return tuple(problems[:_TOLD])
 
 
-def sign_on_record(
-    ledger: SignatureRecorder,
-    digest: str,
-    identity: SigningIdentity,
-    *,
-    name: str,
-    actor: str,
-    now: datetime,
-) -> RecordedSignature:
-    """Sign the files that are on record under a digest, and record the signature.
+def signed(ledger: Signatures, digest: str, identity: SigningIdentity, *, name: str) -> str:
+    """A signature over the files that are on record under a digest.
 
     Raises:
         RecordNotFoundError: no files are on record.
@@ -94,8 +85,7 @@ def sign_on_record(
     """
     from tidegate.attestation.signatures import sign_model
 
-    bundle = sign_model(ledger.manifest(digest), identity, model_name=name)
-    return ledger.add_signature(digest=digest, bundle=bundle, actor=actor, now=now)
+    return sign_model(ledger.manifest(digest), identity, model_name=name)
 
 
 def require_signable(ledger: Signatures, digest: str) -> None:

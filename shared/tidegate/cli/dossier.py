@@ -54,6 +54,10 @@ def dossier_row(dossier: Dossier) -> dict[str, Any]:
         "reviews": [review_row(review) for review in dossier.reviews],
         "waivers": [waiver_row(waiver) for waiver in dossier.waivers],
         "registrations": [asdict(registration) for registration in dossier.registrations],
+        "signatures": [
+            {"id": each.id, "actor": each.actor, "created_at": each.created_at.isoformat()}
+            for each in dossier.signatures
+        ],
         "lineage": dossier.lineage.to_dict(),
     }
 
@@ -93,6 +97,17 @@ def dossier_text(dossier: Dossier, policy: Policy) -> str:
     if dossier.registrations:
         names = [f"{each.name}/{each.version} in {each.store}" for each in dossier.registrations]
         sections.append(["Registered as:", *(f"  {printable(name)}" for name in names)])
+    if dossier.signatures:
+        sections.append(
+            [
+                "Signatures, newest first (`tidegate signatures` says whose they are):",
+                *(
+                    f"  {_minute(each.created_at)}  signature {each.id}, recorded by "
+                    f"{printable(each.actor)}"
+                    for each in dossier.signatures
+                ),
+            ]
+        )
     reference = dossier.digest[7:19]
     if dossier.decision is not None and dossier.decision.id is not None:
         reference = str(dossier.decision.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +68,8 @@ def command(
     ledger, never in the model; any tool for the form takes it:
     `model_signing verify key MODEL --signature FILE --public_key KEY --no-ignore-git-paths`.
 
-    Exit code 0 when it was signed, 1 when the model is held and so was not.
+    Exit code 0 when the model was signed and may be used, 1 when it is held, and so was not signed
+    or by nobody whose signature counts.
     """
     from tidegate.settings import read_settings
 
@@ -90,21 +90,21 @@ def command(
         digest = _digest(gate, reference, on_disk)
         if identity is None:
             assert given is not None
-            signature = gate.ledger.add_signature(
-                digest=digest, bundle=given, actor=who, now=datetime.now(UTC)
-            )
+            decision, made = gate.add_signature(digest, given, actor=who)
             done = "Recorded"
         else:
-            decision, made = gate.sign(digest, identity, actor=who, name=name)
-            if made is None:
+            decision, signature = gate.sign(digest, identity, actor=who, name=name)
+            if signature is None:
                 emit(f"{decision.explain()}\n  So it was not signed.\n")
                 return 1
-            signature, done = made, "Signed"
+            made, done = signature, "Signed"
     if output is not None:
-        write_or_emit(signature.bundle, output)
+        write_or_emit(made.bundle, output)
     where = "" if output is None else f": {_shown(output)}"
-    emit(f"{done} {_shown(reference)} ({digest}) as signature {signature.id}{where}\n")
-    return 0
+    emit(f"{done} {_shown(reference)} ({digest}) as signature {made.id}{where}\n")
+    if not decision.allowed:
+        emit(f"{decision.explain()}\n")
+    return 0 if decision.allowed else 1
 
 
 def _identity(key: str | None, certificate: str | None) -> SigningIdentity:

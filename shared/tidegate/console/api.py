@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -243,12 +242,7 @@ def _add_writes(router: APIRouter, gate: Gate, writes: _Writes) -> None:
         """Whether it counts is for the policy to say, whenever somebody wants to use the model."""
 
         def do() -> Signed:
-            signature = gate.ledger.add_signature(
-                digest=message.digest,
-                bundle=message.bundle,
-                actor=token.holder,
-                now=datetime.now(UTC),
-            )
+            _, signature = gate.add_signature(message.digest, message.bundle, actor=token.holder)
             return Signed(signature=signature_to_dict(signature))
 
         # The same one twice is one, under whatever key.

@@ -1,15 +1,13 @@
 """What a ledger offers wherever it is: in a database at hand, or behind a console's address.
 
 `LedgerReader` are the questions, which `Ledger` answers by a query and `RemoteLedger` by asking
-over HTTP. `StepRecorder` takes steps of pipelines, `SignatureRecorder` signatures over models.
-Whoever needs no more than these names them, and works with both. Decisions are no part of it: a
-console makes them itself (`remote_gate`), and writes that belong into one transaction with a
-registry's own need the database (`Ledger`).
+over HTTP. `StepRecorder` takes steps of pipelines. Whoever needs no more than these names them,
+and works with both. Decisions are no part of it: a console makes them itself (`remote_gate`), and
+writes that belong into one transaction with a registry's own need the database (`Ledger`).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from tidegate.artifact.manifest import Manifest
@@ -98,15 +96,6 @@ class LedgerReader(Protocol):
         self, store: str, name: str, version: str, created_ms: int, source: str
     ) -> Registration | None:
         """The registration of a version's row, under today's name or an earlier one."""
-
-
-class SignatureRecorder(LedgerReader, Protocol):
-    """Where signatures over models are recorded."""
-
-    def add_signature(
-        self, *, digest: str, bundle: str, actor: str, now: datetime
-    ) -> RecordedSignature:
-        """Record a signature over a model, whoever made it; the same one twice is one."""
 
 
 class StepRecorder(Protocol):

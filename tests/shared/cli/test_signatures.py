@@ -143,6 +143,16 @@ def test_the_policys_signers_count_and_load_is_held_without_one(
     assert "Signed by ml (key, signature 1" in result.out
 
 
+def test_who_signs_and_does_not_count_is_told(tidegate, recorded, policy):
+    Path("other").mkdir()
+    other, _ = key_files(Path("other"), curve_key())
+    result = tidegate("sign", "fraud/1", "--key", other, "--policy", policy)
+    assert result.code == 1
+    assert "Signed fraud/1" in result.out
+    assert "SIGNATURE-INVALID" in result.out
+    assert tidegate("sign", "fraud/1", "--key", Path("keys/key.pem"), "--policy", policy).code == 0
+
+
 def test_the_trusted_keys_count_where_neither_options_nor_policy_name_signers(
     tidegate, recorded, keys, monkeypatch
 ):
@@ -200,6 +210,10 @@ def test_signatures_on_record_are_shown_and_written_out(tidegate, recorded, keys
     tidegate("sign", recorded, "--key", other)
     result = tidegate("signatures", "fraud/1", "--key", public, "--export", "out.sig")
     assert result.code == 0
+    shown = tidegate("review", "show", "fraud/1")
+    assert "signature 2, recorded by ada" in shown.out
+    shown = json.loads(tidegate("review", "show", "fraud/1", "-f", "json").out)
+    assert [each["id"] for each in shown["signatures"]] == [2, 1]
     newest, oldest = result.out.splitlines()
     assert "does not count: " in newest
     assert oldest.endswith(f"recorded by ada: by {public}")

@@ -11,19 +11,31 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from samples.model_signers import NOW, bent, over, resealed
+from hypothesis import given
+from hypothesis import strategies as st
+from samples.model_signers import (
+    NOW,
+    bent,
+    curve_key,
+    over,
+    public_pem,
+    resealed,
+    signing_key,
+)
 
-from tidegate.artifact import read_manifest
+from tidegate.artifact import FileEntry, Manifest, read_manifest
 from tidegate.attestation.signatures import (
     KeyTrust,
     ModelSignatureError,
     SignerUnknownError,
     SigningIdentity,
+    key_trust,
     sign_model,
     verify_model,
 )
 from tidegate.errors import ArtifactUnreadableError
 
+_KEY = curve_key()
 Bend = Callable[[dict[str, Any]], object]
 
 
@@ -301,3 +313,43 @@ def test_a_changed_bit_is_told(model: Path, text: str, trust: KeyTrust, part: st
     place[part] = base64.b64encode(bytes(data)).decode()
     with pytest.raises(SignerUnknownError):
         _check(json.dumps(bundle).encode(), model, trust)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.just("sha256"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
+    max_leaves=6,
+)
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Every place in a JSON value, as the thing that has it and its key there."""
+    found: list[tuple[Any, Any]] = []
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        keys = list(each) if isinstance(each, dict) else range(len(each))
+        found += [(each, key) for key in keys]
+        pending += [each[key] for key in keys if isinstance(each[key], dict | list)]
+    return found
+
+
+@given(data=st.data(), other=_JSON)
+def test_no_value_in_any_place_ends_in_another_error_or_makes_other_files_count(
+    data: st.DataObject, other: Any
+) -> None:
+    manifest = Manifest("folder", (FileEntry("a/x", 1, "ab" * 32), FileEntry("b", 1, "cd" * 32)))
+    shown = Manifest("folder", (FileEntry("a/x", 1, "ab" * 32), FileEntry("b", 1, "ef" * 32)))
+    text = sign_model(manifest, SigningIdentity(signing_key(_KEY)), model_name="m")
+    bundle = json.loads(text)
+    if data.draw(st.booleans()):
+        holder, key = data.draw(st.sampled_from(_places(bundle)))
+        holder[key] = other
+        broken = json.dumps(bundle).encode()
+    else:
+        statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+        holder, key = data.draw(st.sampled_from(_places(statement)))
+        holder[key] = other
+        broken = resealed(bundle, json.dumps(statement).encode(), _KEY)
+    with pytest.raises(ModelSignatureError):
+        verify_model(broken, shown, [key_trust("ml", public_pem(_KEY))], at=NOW)
