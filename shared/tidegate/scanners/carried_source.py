@@ -14,6 +14,7 @@ the name means a class or function that exactly one of them defines itself.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,9 @@ _RUNS_WHAT_LIES_BESIDE = frozenset({("CONFIG-REMOTE-CODE", "auto_map"), ("TRITON
 _ANSWERED = _OF_PICKLES_AND_LOADERS | {"MLMODEL-CODE-PATH", "CONFIG-REMOTE-CODE", "TRITON-CODE"}
 _AS_SOURCE = frozenset({"python", "text", "empty"})
 _COMPILED_NAMES = (".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib", ".egg", ".whl", ".pyz")
+_CACHED = re.compile(
+    r"(?P<folder>(?:[^/]+/)*)__pycache__/(?P<name>[^/.]+)\.(?:cpython|pypy)-?\d+(?:\.opt-[12])?\.pyc"
+)
 _COMPILED = frozenset({"bytecode", "native"})
 
 
@@ -45,6 +49,7 @@ class _Place:
 
 def settle_sources(results: Mapping[str, FileResult]) -> None:
     """Lower, in place, what is held only because nobody reviewed code that was now read."""
+    _settle_compiled(results)
     if not any(
         finding.rule in _ANSWERED and finding.severity >= Severity.HIGH
         for result in results.values()
@@ -64,6 +69,28 @@ def settle_sources(results: Mapping[str, FileResult]) -> None:
                 result.findings[number] = replace(
                     finding, severity=Severity.MEDIUM, message=message
                 )
+
+
+def _settle_compiled(results: Mapping[str, FileResult]) -> None:
+    """Lower what Python itself compiled beside a source, where its byte code reaches nothing.
+
+    Python writes such files when a model's code is imported from its folder. Python runs them
+    instead of the source, so each is judged by its own byte code, and the source as well.
+    """
+    for path, result in results.items():
+        found = _CACHED.fullmatch(path)
+        if found is None or result.unread or set(result.formats) != {"bytecode"}:
+            continue
+        source = results.get(f"{found['folder'] or ''}{found['name']}.py")
+        grave = [one for one in result.findings if one.severity >= Severity.HIGH]
+        if source is None or not _is_read_source(source) or len(grave) != 1:
+            continue
+        (only,) = grave
+        # Every further finding names what the byte code reaches.
+        if only.rule == "CODE-BYTECODE" and only.detail is None and only.member is None:
+            message = f"{only.message.rstrip('.')}{_READ}, as does its byte code."
+            at = result.findings.index(only)
+            result.findings[at] = replace(only, severity=Severity.MEDIUM, message=message)
 
 
 def _told_folder(path: str, finding: Finding) -> str | None:
@@ -92,7 +119,9 @@ def _is_clean(folder: str, results: Mapping[str, FileResult]) -> bool:
             continue
         lowered = path.lower()
         if lowered.endswith(_COMPILED_NAMES) or _COMPILED.intersection(result.formats):
-            return False
+            if _CACHED.fullmatch(path) is None or not _is_settled(result):
+                return False
+            continue
         if not lowered.endswith(".py") and "python" not in result.formats:
             continue
         sources += 1
@@ -122,6 +151,15 @@ def _differ_in_case(folder: str, results: Mapping[str, FileResult]) -> bool:
 def _is_read_source(result: FileResult) -> bool:
     return (
         set(result.formats) <= _AS_SOURCE
+        and not result.unread
+        and not any(finding.severity >= Severity.HIGH for finding in result.findings)
+    )
+
+
+def _is_settled(result: FileResult) -> bool:
+    """Whether a compiled file was read and holds nothing grave."""
+    return (
+        set(result.formats) == {"bytecode"}
         and not result.unread
         and not any(finding.severity >= Severity.HIGH for finding in result.findings)
     )

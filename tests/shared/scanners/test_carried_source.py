@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import py_compile
 import sys
 import types
 from pathlib import Path
@@ -253,3 +254,43 @@ def test_one_step_to_a_field_or_a_data_type_is_ordinary(tmp_path):
     )
     files = in_code_path({"acme/__init__.py": "", "acme/models.py": ordinary})
     assert scanned(tmp_path, files).verdict is Verdict.PASS
+
+
+def compiled(folder: Path, source: str) -> bytes:
+    """What Python writes beside a source when it imports it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "source.py").write_text(source)
+    py_compile.compile(str(folder / "source.py"), cfile=str(folder / "c.pyc"), doraise=True)
+    return (folder / "c.pyc").read_bytes()
+
+
+CACHED = "acme/__pycache__/models.cpython-311.pyc"
+
+
+def test_what_python_compiled_beside_a_harmless_source_passes(tmp_path):
+    files = in_code_path(HARMLESS | {CACHED: compiled(tmp_path / "made", CLASS)})
+    evidence = scanned(tmp_path / "model", files)
+    assert evidence.verdict is Verdict.PASS, (evidence.findings, evidence.unread)
+    assert {f.rule for f in evidence.findings if f.severity is Severity.MEDIUM} >= {"CODE-BYTECODE"}
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        (CACHED, GRAVE),
+        (CACHED, "import urllib.request as u\nu.urlopen('http://host.example')\n"),
+        (CACHED, "import builtins\nx = getattr(builtins, 'ev' + 'al')\nx('1')\n"),
+        ("acme/models.pyc", CLASS),
+        ("acme/__pycache__/elsewhere.cpython-311.pyc", CLASS),
+        ("__pycache__/models.cpython-311.pyc", CLASS),
+    ],
+)
+def test_byte_code_that_reaches_out_or_has_no_source_is_held(tmp_path, path, source):
+    files = in_code_path(HARMLESS | {path: compiled(tmp_path / "made", source)})
+    assert scanned(tmp_path / "model", files).verdict is Verdict.FAIL
+
+
+def test_byte_code_beside_a_grave_source_is_held(tmp_path):
+    made = compiled(tmp_path / "made", CLASS)
+    files = in_code_path(HARMLESS | {"acme/models.py": GRAVE, CACHED: made})
+    assert scanned(tmp_path / "model", files).verdict is Verdict.FAIL
