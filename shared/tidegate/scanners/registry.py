@@ -47,7 +47,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     (
         "tabular",
         "tabular.scanner:TableScanner",
-        (Format.PARQUET, Format.ARROW, Format.AVRO, Format.SQLITE),
+        (Format.PARQUET, Format.ARROW, Format.AVRO, Format.ORC, Format.SQLITE),
     ),
     ("foreign", "foreign.scanner:ForeignScanner", (Format.R_OBJECT, Format.JAVA_OBJECT)),
     (
@@ -66,6 +66,7 @@ _SCANNERS: tuple[tuple[str, str, tuple[Format, ...]], ...] = (
     ("ggml-old", "gguf.scanner:OldGgmlScanner", (Format.GGML_OLD,)),
     ("template", "template.scanner:TemplateScanner", (Format.TEMPLATE,)),
     ("onnx", "onnx.scanner:OnnxScanner", (Format.ONNX,)),
+    ("ort", "onnx.ort:OrtScanner", (Format.ORT,)),
     ("notebook", "notebook:NotebookScanner", (Format.NOTEBOOK,)),
     ("python", "python_source.scanner:PythonScanner", (Format.PYTHON,)),
     ("tensorflow", "tensorflow.scanner:TensorFlowScanner", (Format.TENSORFLOW,)),

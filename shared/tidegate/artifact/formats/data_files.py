@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from tidegate.artifact.formats.kinds import Format
+from tidegate.artifact.formats.matlab4 import is_matlab4
 
 _TIFF = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 _AIFF = frozenset({b"AIFF", b"AIFC"})
@@ -49,8 +50,10 @@ def by_data_head(head: bytes, size: int) -> Iterator[Format]:
         yield Format.FASTTEXT
     if _WORD2VEC.match(head) and _CONTROL.search(head[:4096]):
         yield Format.WORD2VEC
-    if head[124:128] in {b"\0\1IM", b"\1\0MI"}:
+    if head[124:128] in {b"\0\1IM", b"\1\0MI"} or is_matlab4(head, size):
         yield Format.MATLAB
+    if head.startswith(b"ORC") and _CONTROL.search(head[:4096]):
+        yield Format.ORC
     if head.startswith(b"crc\0"):
         yield Format.CHECKSUMS
     if _R_OBJECT.match(head):

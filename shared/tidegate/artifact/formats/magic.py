@@ -48,6 +48,7 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
     (0, b"\x0c\xdb\x20\xde", Format.OCDBT),
     (4, b"TFL3", Format.TFLITE),
     (4, b"PTMF", Format.TORCH_MOBILE),
+    (4, b"ORTM", Format.ORT),
     (0, b"GGUF", Format.GGUF),
     (0, b"lmgg", Format.GGML_OLD),
     (0, b"fmgg", Format.GGML_OLD),

@@ -24,7 +24,9 @@ def read_arrow(subject: Subject, report: Report, dispatcher: Dispatcher) -> None
     cursor = Cursor(subject.stream, subject.size)
     head = cursor.peek(8)
     if head.startswith(b"FEA1"):
-        report.unread(subject, "a Feather file of version 1")
+        from tidegate.scanners.tabular.feather import read_feather
+
+        read_feather(subject, report, dispatcher)
         return
     if not head.startswith(_MAGIC):
         _read_messages(cursor, subject.size, subject, report, dispatcher)

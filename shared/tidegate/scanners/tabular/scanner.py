@@ -8,6 +8,7 @@ from tidegate.scanners.cursor import BrokenError
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
 from tidegate.scanners.tabular.arrow import read_arrow
 from tidegate.scanners.tabular.avro import read_avro
+from tidegate.scanners.tabular.orc import read_orc
 from tidegate.scanners.tabular.parquet import read_parquet
 from tidegate.scanners.tabular.sqlite import read_sqlite
 
@@ -15,12 +16,13 @@ _READERS: dict[str, Callable[[Subject, Report, Dispatcher], None]] = {
     "parquet": read_parquet,
     "arrow": read_arrow,
     "avro": read_avro,
+    "orc": read_orc,
     "sqlite": read_sqlite,
 }
 
 
 class TableScanner(Scanner):
-    """Reads Parquet, Arrow, Avro and SQLite files."""
+    """Reads Parquet, Arrow, Feather, Avro, ORC and SQLite files."""
 
     name = "tabular"
     formats = frozenset(_READERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidegate.scanners.cursor import BrokenError, Cursor
 from tidegate.scanners.interface import Dispatcher, Report, Scanner, Subject
 from tidegate.scanners.vectors.matlab import read_matlab
+from tidegate.scanners.vectors.matlab4 import read_matlab4
 from tidegate.scanners.vectors.words import read_fasttext, read_word2vec
 
 _LEAST = 24
@@ -25,7 +26,10 @@ class VectorScanner(Scanner):
             elif subject.format == "word2vec":
                 read_word2vec(cursor)
             elif subject.format == "matlab":
-                read_matlab(cursor, subject, report)
+                if cursor.peek(128)[124:] in {b"\0\1IM", b"\1\0MI"}:
+                    read_matlab(cursor, subject, report)
+                else:
+                    read_matlab4(cursor)
             else:
                 _read_checksums(subject, report, dispatcher)
         except BrokenError as problem:
