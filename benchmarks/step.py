@@ -23,7 +23,8 @@ def main() -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
-        os.environ["XDG_DATA_HOME"] = name
+        # Not in the folder at hand: a folder `tidegate` there would be taken for the package.
+        os.environ["XDG_DATA_HOME"] = f"{name}/data"
         os.environ["TIDEGATE_LEDGER"] = f"sqlite:///{name}/ledger.db"
         subprocess.run(["git", "init", "-q", "."], check=True)
         Path("train.csv").write_bytes(os.urandom(1 << 20))
