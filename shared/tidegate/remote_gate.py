@@ -13,6 +13,7 @@ error: held.
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +26,7 @@ from tidegate.policy import Action, Decision, Policy, ReviewVerdict
 from tidegate.policy.lineage import NO_LINEAGE, Lineage
 from tidegate.scanners.engine import ScanEngine
 from tidegate.scanners.evidence import Evidence
+from tidegate.scanners.registry import ruleset_version
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -57,6 +59,17 @@ class RemoteGate(Gate):
         # Of a ledger, `Gate` puts questions to it that `RemoteLedger` answers as well
         # (`LedgerReader`); whatever in it writes to one is overridden below.
         super().__init__(account.policy, cast("Ledger", ledger), engine=engine)
+
+    def gather(self, path: str | os.PathLike[str]) -> tuple[Manifest, Evidence]:
+        """As `Gate.gather`; refused at once where the console would not take what comes of it."""
+        here, there = ruleset_version(), self.remote.account().ruleset
+        if here != there:
+            raise UsageError(
+                f"scans here go by the rules {here}, and {self.remote.url} by {there}: it would "
+                "not take their evidence",
+                remedy="run the same version of Tidegate here and at the console",
+            )
+        return super().gather(path)
 
     def settle(
         self,

@@ -11,8 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +32,7 @@ class Console:
     folder: Path
     database: str
     process: subprocess.Popen[bytes] | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -42,7 +41,10 @@ class Console:
     def start(self) -> None:
         """Start the server, and wait until it answers."""
         self.process = subprocess.Popen(
-            [*(sys.executable, "-m", "tidegate", "console", "serve"), "--port", str(self.port)],
+            [
+                *(sys.executable, "-m", "tidegate", "console", "serve"),
+                *("--port", str(self.port), *self.options),
+            ],
             stdout=(self.folder / "console.log").open("ab"),
             stderr=subprocess.STDOUT,
             env=without_settings() | {"TIDEGATE_LEDGER": self.database},
@@ -53,9 +55,9 @@ class Console:
             if self.process.poll() is not None:
                 raise RuntimeError(self.log())
             try:
-                with urllib.request.urlopen(f"{self.address}/health", timeout=5):
+                with socket.create_connection(("127.0.0.1", self.port), 5):
                     return
-            except (urllib.error.URLError, OSError):
+            except OSError:
                 time.sleep(0.1)
         raise RuntimeError("the console did not answer in time:\n" + self.log())
 
@@ -117,14 +119,14 @@ def without_settings() -> dict[str, str]:
 
 
 @contextmanager
-def console_at(folder: Path, database: str) -> Iterator[Console]:
-    """A running console over a database, made if it is new."""
+def console_at(folder: Path, database: str, *options: str) -> Iterator[Console]:
+    """A running console over a database, made if it is new, with more options for its start."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with Ledger.open(database):
-        console = Console(port, folder, database)
+        console = Console(port, folder, database, options=options)
     console.start()
     try:
         yield console

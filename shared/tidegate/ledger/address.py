@@ -46,7 +46,8 @@ def checked_address(url: str) -> str:
             "the address holds a user or password",
             remedy=f"put the token into {TOKEN}, and only the host into the address",
         )
-    if parts.scheme not in {"https", "http"} or not host or parts.query or parts.fragment:
+    odd = any(char.isspace() or not char.isprintable() or char == "\\" for char in url.strip())
+    if parts.scheme not in {"https", "http"} or not host or odd or parts.query or parts.fragment:
         raise UsageError(
             f"{url!r} is no address that can be used", remedy="write it as https://host:port/"
         )

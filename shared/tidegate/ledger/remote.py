@@ -17,7 +17,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -435,10 +435,11 @@ def evidence_message(
     subject: str,
     says: str | None = None,
 ) -> dict[str, Any]:
-    """Evidence as it is sent, in plain JSON types."""
+    """Evidence as it is sent, in plain JSON types. Whose claim it is the console says."""
+    sent = replace(evidence, claimed_by=None)
     return {
         "manifest": manifest.to_dict(),
-        "evidence": {"id": evidence.id, **evidence.to_dict()},
+        "evidence": {"id": sent.id, **sent.to_dict()},
         "action": action.value,
         "subject": subject,
         "says": says,

@@ -81,6 +81,8 @@ def test_a_check_scans_here_and_is_decided_there(console: Console, tmp_path: Pat
         assert decision.outcome is Outcome.QUARANTINE
         assert decision.id is not None
         assert decision.actor == "checker (says: dag.task)"
+        again = gate.check(tmp_path, Action.REGISTER, subject="checked/1", actor="dag.task")
+        assert again.evidence_id == decision.evidence_id, "which is on record, and is not made anew"
         assert gate.standing(tmp_path, Action.LOAD).outcome is Outcome.QUARANTINE
         assert gate.standing_of("checked/1").outcome is Outcome.QUARANTINE
         assert gate.dossier("checked/1").evidence.claimed_by == "checker"
@@ -152,3 +154,13 @@ def test_the_registration_of_a_version_is_found_under_an_earlier_name_too(
         for name in ("before", "after"):
             assert remote.registration_known("s", name, "1", 77, "/srv/renamed") == made
         assert remote.registration_known("s", "after", "1", 78, "/srv/renamed") is None
+
+
+def test_a_client_by_other_rules_is_told_before_it_scans(
+    console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.json").write_text("{}")
+    with Gate.open(ledger=console.ledger()) as gate:
+        monkeypatch.setattr("tidegate.remote_gate.ruleset_version", lambda: "rules-of-tomorrow")
+        with pytest.raises(UsageError, match="rules-of-tomorrow"):
+            gate.check(tmp_path, Action.REGISTER)
