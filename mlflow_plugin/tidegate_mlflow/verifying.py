@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
@@ -56,7 +57,10 @@ class VerifyingModelsRepository(client_host.ModelsArtifactRepository):
         """What the registry says of it; asked once."""
         if self._claim is None:
             shown = printable(self.artifact_uri)
-            if self.is_logged_model_uri:
+            if urlsplit(self.artifact_uri).netloc:
+                # Of a registry of Databricks' that the address names, which is behind no gate.
+                self._claim = Claim(shown)
+            elif self.is_logged_model_uri:
                 model_id = self.artifact_uri.rstrip("/").rsplit("/", 1)[-1]
                 place = vouching.place_of_logged_model(model_id)
                 self._claim = vouching.claim_of_sources((f"models:/{model_id}", place), shown)
@@ -216,6 +220,7 @@ def _check_whole(claim: Claim, stage: Stage, root: str, settings: Settings) -> M
             "  To mend it: see whether its files still lie in the artifact store"
         )
     vouching.check(claim, found, settings)
+    vouching.remember(found)
     return found
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,9 +25,10 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DEN
 from mlflow.tracking import MlflowClient
 
 from tidegate.artifact import Manifest
-from tidegate.errors import RecordNotFoundError, TidegateError
+from tidegate.errors import TidegateError
 from tidegate.gate import Gate
 from tidegate.policy import Action
+from tidegate.policy.grounds import UNSCANNED
 from tidegate.settings import Settings, read_settings
 from tidegate_mlflow import client_host
 from tidegate_mlflow.names import DEPLOY_TAG, DIGEST_TAG, RESERVED_PREFIX, UNREAD
@@ -33,6 +36,9 @@ from tidegate_mlflow.names import DEPLOY_TAG, DIGEST_TAG, RESERVED_PREFIX, UNREA
 _log = logging.getLogger(f"mlflow.{__name__}")
 
 _PAGES = 20
+_KEPT = 64
+_lock = threading.Lock()
+_whole: OrderedDict[str, Manifest] = OrderedDict()
 _PROBE = f"{RESERVED_PREFIX}probe"
 
 
@@ -244,28 +250,16 @@ def _check_ledger(
     subject = claim.versions[0].subject if claim.versions else ""
     try:
         gate = _gate(settings.ledger_url(), settings.policy, os.getpid())
-        decision = gate.standing_of(manifest.digest, action, subject=subject)
-    except RecordNotFoundError:
-        _refuse_recalled(gate, manifest, action, subject)
+        # With the manifest: what holds one file of it holds it, though nobody has scanned it.
+        decision = gate.stand(manifest.digest, action, manifest=manifest, subject=subject)
+    except TidegateError as error:
+        raise RefusedOnLoadError(f"Tidegate: {error.explain()}") from error
+    if decision.allowed:
+        return "the ledger" if vouched is None else f"{vouched} and the ledger"
+    if all(reason.rule == UNSCANNED for reason in decision.reasons):
         # Where it is the ledger that must vouch, the registry's word is not enough.
         return None if settings.verify_on_load == "require" else vouched
-    except TidegateError as error:
-        raise RefusedOnLoadError(f"Tidegate: {error.explain()}") from error
-    if not decision.allowed:
-        raise RefusedOnLoadError(decision.explain())
-    return "the ledger" if vouched is None else f"{vouched} and the ledger"
-
-
-def _refuse_recalled(gate: Gate, manifest: Manifest, action: Action, subject: str) -> None:
-    """Of what is not on record a recall may have warned all the same."""
-    try:
-        decision = gate.stand(
-            manifest.digest, action, manifest=manifest, subject=subject, keep=False
-        )
-    except TidegateError as error:
-        raise RefusedOnLoadError(f"Tidegate: {error.explain()}") from error
-    if decision.lineage.recalls and not decision.allowed:
-        raise RefusedOnLoadError(decision.explain())
+    raise RefusedOnLoadError(decision.explain())
 
 
 @functools.lru_cache(maxsize=4)
@@ -275,10 +269,21 @@ def _gate(ledger: str, policy: str | None, process: int) -> Gate:
     return Gate.open(ledger=ledger, policy=policy, make_ledger=False)
 
 
+def remember(manifest: Manifest) -> None:
+    """Keep the manifest of what was checked as a whole, for parts of it that are asked for."""
+    with _lock:
+        _whole[manifest.digest] = manifest
+        _whole.move_to_end(manifest.digest)
+        while len(_whole) > _KEPT:
+            _whole.popitem(last=False)
+
+
 def manifest_on_record(digest: str, settings: Settings) -> Manifest | None:
-    """The manifest of a digest, where a ledger at hand has it: a part can be checked by it."""
-    if settings.ledger is None:
-        return None
+    """The manifest of a digest, from a whole or a ledger at hand: a part is checked by it."""
+    with _lock:
+        known = _whole.get(digest)
+    if known is not None or settings.ledger is None:
+        return known
     try:
         return _gate(settings.ledger_url(), settings.policy, os.getpid()).ledger.manifest(digest)
     except TidegateError as error:

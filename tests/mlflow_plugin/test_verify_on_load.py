@@ -69,7 +69,8 @@ def heard() -> Iterator[Heard]:
 
 
 @pytest.fixture(autouse=True)
-def _no_gate_is_kept() -> Iterator[None]:
+def _nothing_is_kept() -> Iterator[None]:
+    vouching._whole.clear()
     yield
     vouching._gate.cache_clear()
 
@@ -306,6 +307,20 @@ def test_with_a_ledger_a_part_is_checked_by_the_manifest_alone(
     on_the_way(lambda: (folder / "requirements.txt").unlink(missing_ok=True))
     monkeypatch.setenv("TIDEGATE_LEDGER", registry.server.database)
     assert "sklearn" in mlflow.artifacts.load_text(f"models:/{version.name}/1/MLmodel")
+
+
+@on_sqlite
+def test_after_a_whole_was_checked_a_part_is_checked_by_its_manifest(
+    registry: Any, models: dict[str, Path], on_the_way: Any
+) -> None:
+    version = registry.register(models["clean"])
+    folder, uri = served(registry, version), f"models:/{version.name}/1"
+    mlflow.sklearn.load_model(uri)
+    on_the_way(lambda: (folder / "requirements.txt").unlink(missing_ok=True))
+    assert "sklearn" in mlflow.artifacts.load_text(f"{uri}/MLmodel")
+    (folder / "MLmodel").chmod(0o644)
+    (folder / "MLmodel").write_text("flavors: {}")
+    held_back(lambda: mlflow.artifacts.load_text(f"{uri}/MLmodel"))
 
 
 @on_sqlite
