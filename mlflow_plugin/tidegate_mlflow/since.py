@@ -6,9 +6,10 @@ one in step with the other, and are short where nothing has happened.
 
 from __future__ import annotations
 
-from tidegate.ledger import Ledger
+from sqlalchemy import func, select
 
-_MOST_HELD = 10_000
+from tidegate.ledger import Ledger, schema
+from tidegate.policy import Outcome
 
 
 def may_be_let_go(ledger: Ledger, digest: str) -> bool:
@@ -30,8 +31,13 @@ def anything_is_recalled(ledger: Ledger) -> bool:
 
 def held_versions(ledger: Ledger) -> frozenset[tuple[str, int]]:
     """Number and time of creation of every registered version that is held on record."""
-    return frozenset(
-        (each.version, each.created_ms)
-        for digest in {held.decision.digest for held in ledger.held(limit=_MOST_HELD)}
-        for each in ledger.registrations_of(digest)
+    decision, registration = schema.decision.c, schema.registration.c
+    newest = select(func.max(decision.id)).group_by(decision.digest, decision.subject)
+    held = select(decision.digest).where(
+        decision.id.in_(newest.scalar_subquery()), decision.outcome != Outcome.ALLOW.value
     )
+    query = select(registration.version, registration.created_ms).where(
+        registration.digest.in_(held.scalar_subquery())
+    )
+    with ledger.reading() as connection:
+        return frozenset((str(row[0]), int(row[1])) for row in connection.execute(query))

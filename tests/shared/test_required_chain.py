@@ -134,6 +134,21 @@ def test_a_step_that_is_no_longer_what_was_signed_makes_no_chain(
     assert Outcome.QUARANTINE is decision.outcome
 
 
+def test_a_step_that_hands_something_on_has_not_made_it(ledger: Ledger) -> None:
+    base, renamed = a_file("base.bin"), a_file("renamed.bin", "base.bin")
+    folder = Manifest("folder", (a_file("base.bin").files[0], a_file("notes.txt").files[0]))
+    with Gate(demanding(), ledger) as gate:
+        made(gate, [("base", base)], [base], name="same")
+        made(gate, [("base", base)], [renamed], name="rename")
+        made(gate, [("base", folder)], [base], name="unpack")
+        for each in (base, renamed):
+            assert "CHAIN-STEP" in rules(passed(gate, each))
+    model = a_manifest("model.skops")
+    with Gate(demanding(checks_sources=True), ledger) as gate:
+        made(gate, [("base", renamed)], [model])
+        assert set(rules(passed(gate, model))) == {"CHAIN-SOURCE"}
+
+
 def test_a_made_file_in_a_folder_does_not_vouch_for_those_beside_it(gate: Gate) -> None:
     weights = a_file("model.skops")
     made(gate, [("data", a_file("train.csv"))], [weights])

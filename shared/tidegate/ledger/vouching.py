@@ -64,6 +64,8 @@ class _Facts:
     keys: KeyList | str
     steps: list[StepFact] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
+    contents: set[str] = field(default_factory=set)
+    """The SHA-256 of files that steps made, alone or in a folder."""
     inputs: dict[str, list[Material]] = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
 
@@ -92,26 +94,26 @@ class _Facts:
             )
         )
         self.manifests |= manifests
-        self.made |= {each.digest for each in step.outputs if each.role != "byproduct"}
+        # What went in as well was handed on, and not made.
+        given = {each.digest for each in step.inputs}
+        had = {sha256 for each in given for sha256 in _contents(manifests.get(each))}
+        for each in step.outputs:
+            if each.role == "byproduct" or each.digest in given:
+                continue
+            if _content_of(manifests.get(each.digest)) not in had:
+                self.made.add(each.digest)
+            self.contents |= _contents(manifests.get(each.digest)) - had
         for each in step.inputs:
             self.inputs.setdefault(each.digest, []).append(each)
 
     def told(self, digest: str, manifest: Manifest | None) -> ChainFacts:
         if manifest is None:
             manifest = self.manifests.get(digest) or _manifest(self.connection, digest)
-        # The bytes of files that steps made, alone or in a folder.
-        contents = {
-            file.sha256
-            for each in self.made
-            if each in self.manifests
-            for file in self.manifests[each].files
-            if file.size
-        }
         files = () if manifest is None or digest in self.made else manifest.files
         unmade = tuple(
             (file.path, file.sha256)
             for file in files
-            if file.sha256 not in contents and file.path not in _WRITTEN_BY_MLFLOW
+            if file.sha256 not in self.contents and file.path not in _WRITTEN_BY_MLFLOW
         )
         sources = [
             SourceFact(
@@ -123,12 +125,12 @@ class _Facts:
                 each in self.manifests,
             )
             for each, uses in self.inputs.items()
-            if each not in self.made and _content_of(self.manifests.get(each)) not in contents
+            if each not in self.made and _content_of(self.manifests.get(each)) not in self.contents
         ]
         return ChainFacts(
             digest=digest,
             content=_content_of(manifest),
-            made=digest in self.made or any(file.sha256 in contents for file in files),
+            made=digest in self.made or any(file.sha256 in self.contents for file in files),
             unmade=unmade,
             steps=tuple(self.steps),
             sources=tuple(sorted(sources, key=lambda each: (each.role, each.name, each.digest))),
@@ -205,6 +207,12 @@ def _manifest(connection: Connection, digest: str) -> Manifest | None:
     table = schema.artifact
     row = connection.execute(select(table).where(table.c.digest == digest)).mappings().first()
     return None if row is None else manifest_from_row(row)
+
+
+def _contents(manifest: Manifest | None) -> set[str]:
+    """The SHA-256 of every file that is not empty."""
+    files = () if manifest is None else manifest.files
+    return {file.sha256 for file in files if file.size}
 
 
 def _content_of(manifest: Manifest | None) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from tidegate.errors import ArtifactLinkError, ArtifactMissingError, TidegateError
-from tidegate.policy.model import Decision, Outcome
+from tidegate.policy.model import Decision, Outcome, Reason
 from tidegate.scanners.evidence import Evidence, Verdict
 from tidegate.scanners.interface import Finding, Unread
 
@@ -88,6 +88,13 @@ class ArtifactReport:
     def allowed(self) -> bool:
         """True where nothing is held: the policy allows, or only records (audit mode)."""
         return self.outcome is Outcome.ALLOW or not self.enforced
+
+    @property
+    def grounds(self) -> tuple[Reason, ...]:
+        """What holds it besides what the scan found: a rejection, a recall, a held base, a gap."""
+        shown = {"UNREAD", *(finding.rule for finding in self.findings)}
+        reasons = self.decision.reasons if self.decision is not None else ()
+        return tuple(reason for reason in reasons if reason.rule not in shown)
 
     @property
     def only_inconclusive(self) -> bool:

@@ -3,11 +3,12 @@
     {"schema": 1, "ruleset": "…", "artifacts": [
       {"path", "digest", "verdict", "decision",
        "findings": [{"rule", "severity", "path", "member", "offset", "message", "remediation"}],
-       "unread": [{"path", "reason"}], "ask"}]}
+       "unread": [{"path", "reason"}], "grounds", "ask"}]}
 
 One entry for each argument, in order. `ask`, which only what is held has, says where to ask for a
-review. Under a policy in audit mode the object has
-`"mode": "audit"` as well, since nothing is held then whatever `decision` says.
+review. `grounds` is there only where something else holds it than what was found and left unread: a
+recall, say; each has rule, severity, path, message and remediation. Under a policy in audit mode
+the object has `"mode": "audit"` as well, since nothing is held then whatever `decision` says.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tidegate.policy.model import Reason
 from tidegate.reports.interface import ArtifactReport, ReportFormat, ScanReport
 from tidegate.scanners.interface import Finding, Unread
 from tidegate.scanners.rules import rule_of
@@ -42,6 +44,7 @@ def _artifact(entry: ArtifactReport) -> dict[str, Any]:
         "decision": entry.outcome.value,
         "findings": [_finding(finding) for finding in entry.findings],
         "unread": [_unread(part) for part in entry.unread],
+        **({"grounds": [_ground(each) for each in entry.grounds]} if entry.grounds else {}),
         **({} if (where := entry.where_to_ask) is None else {"ask": where}),
     }
 
@@ -55,6 +58,16 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "offset": finding.offset,
         "message": finding.message,
         "remediation": rule_of(finding.rule).remediation,
+    }
+
+
+def _ground(reason: Reason) -> dict[str, Any]:
+    return {
+        "rule": reason.rule,
+        "severity": reason.severity,
+        "path": reason.path,
+        "message": reason.message,
+        "remediation": reason.remedy,
     }
 
 

@@ -79,6 +79,13 @@ def _artifact(entry: ArtifactReport) -> list[str]:
         lines.append(f"  - To mend it: {_own_words(UNREAD_REMEDY)}")
     if not entry.findings and not entry.unread:
         lines.append("- Nothing found.")
+    for reason in entry.grounds:
+        place = code(reason.path) if reason.path else "the artifact"
+        lines.append(
+            f"- **{reason.severity}** {code(reason.rule)} in {place}: {prose(reason.message)}"
+        )
+        if reason.remedy:
+            lines.append(f"  - To mend it: {prose(reason.remedy)}")
     if (where := entry.where_to_ask) is not None:
         lines.append(f"- To ask for a review: {prose(where)}")
     return lines

@@ -139,7 +139,18 @@ def _results(entry: ArtifactReport, index: dict[str, int]) -> list[dict[str, Any
         }
         for part in entry.unread
     ]
-    return [*found, *unread]
+    # Not of the scanner's rules: they come from the record, and so have no place in its table.
+    grounds = [
+        {
+            "ruleId": reason.rule,
+            "level": "warning" if entry.allowed else "error",
+            "message": _message(reason.message),
+            "locations": [_location(entry, reason.path, reason.member)],
+            "properties": {"severity": reason.severity},
+        }
+        for reason in entry.grounds
+    ]
+    return [*found, *unread, *grounds]
 
 
 def _notification(entry: ArtifactReport, part: Unread) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import textwrap
 from tidegate.artifact.source import shortened
 from tidegate.policy.explain import location, printable
 from tidegate.policy.grounds import UNREAD_REMEDY
-from tidegate.policy.model import Decision, Outcome
+from tidegate.policy.model import Decision, Outcome, Reason
 from tidegate.reports.interface import ArtifactReport, ReportFormat, ScanReport
 from tidegate.scanners.interface import Finding, Severity, Unread
 from tidegate.scanners.rules import rule_of
@@ -64,8 +64,10 @@ class TextFormat(ReportFormat):
             lines += self._unread(entry, part)
         if not entry.findings and not entry.unread:
             lines.append("  Nothing found.")
+        for ground in entry.grounds:
+            lines += _ground(ground)
         if entry.decision is not None:
-            lines += _from_people(entry.decision)
+            lines += _covered(entry.decision)
         if (where := entry.where_to_ask) is not None:
             lines += _wrapped(f"To ask for a review: {printable(where)}", "  ")
         if entry.digest is not None:
@@ -106,12 +108,18 @@ class TextFormat(ReportFormat):
         ]
 
 
-def _from_people(decision: Decision) -> list[str]:
-    """What reviewers said, and what they cover."""
+def _ground(reason: Reason) -> list[str]:
+    """What holds it besides what the scan found."""
+    lines = [f"  {reason.severity} {reason.rule} in {location(reason)}"]
+    lines += _wrapped(printable(reason.message), "      ")
+    if reason.remedy:
+        lines += _wrapped(f"To mend it: {printable(reason.remedy)}", "      ")
+    return lines
+
+
+def _covered(decision: Decision) -> list[str]:
+    """What reviewers let go."""
     lines: list[str] = []
-    for reason in decision.reasons:
-        if reason.rule in {"REJECTED", "UNSCANNED"}:
-            lines += _wrapped(f"{reason.rule}: {printable(reason.message)}", "  ")
     for note in decision.notes:
         if note.covered_by:
             covered = f"Covered: {note.rule} in {location(note)}, by {printable(note.covered_by)}."

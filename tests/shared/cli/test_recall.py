@@ -59,6 +59,15 @@ def test_a_dry_run_and_json_say_the_same_and_write_nothing(tidegate, trained):
     ]
 
 
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "markdown"])
+def test_every_report_of_a_scan_says_what_holds_a_clean_artifact(tidegate, trained, form):
+    tidegate("recall", "claims.csv", "--reason", "wrong labels")
+    result = tidegate("scan", "--record", "model.json", "--format", form)
+    assert result.code == 1
+    assert "RECALLED" in result.out
+    assert "wrong labels" in " ".join(result.out.split())
+
+
 def test_an_unknown_digest_is_recalled_with_a_note(tidegate):
     tidegate("db", "upgrade")
     result = tidegate("recall", "a" * 64, "--reason", "warned of")
