@@ -346,8 +346,12 @@ class Ledger(Reader):
             "actor": checked_text(actor, "actor", required=True),
             "created_at": stored_time(now, "time of the signature"),
         }
+        from tidegate.attestation.signatures.verify import claimed_statement
+
+        # Read before the lock is taken, which nobody should hold for as long as a large file takes.
+        statement = claimed_statement(bundle.encode())
         with self._writing(connection) as open_connection:
-            standing, written = writes.put_signature(open_connection, row)
+            standing, written = writes.put_signature(open_connection, row, statement)
             if written:
                 self._append(open_connection, [said.of_signature(written)])
             return records.signature_from_row(standing)

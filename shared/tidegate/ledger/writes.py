@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, Insert, RowMapping, Table, and_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,6 +30,9 @@ from tidegate.ledger.records import (
 from tidegate.ledger.said import Written
 from tidegate.policy.model import Decision, Policy
 from tidegate.scanners.evidence import Evidence
+
+if TYPE_CHECKING:
+    from tidegate.attestation.signatures.statement import ModelStatement
 
 
 def put_decision(
@@ -136,8 +139,10 @@ def put_place(connection: Connection, row: dict[str, Any]) -> Written:
     return [(table, {"id": insert_numbered(connection, table, row), **row})]
 
 
-def put_signature(connection: Connection, row: dict[str, Any]) -> tuple[RowMapping, Written]:
-    """Write a signature over a model, or find the same one.
+def put_signature(
+    connection: Connection, row: dict[str, Any], statement: ModelStatement
+) -> tuple[RowMapping, Written]:
+    """Write a signature over a model, or find the same one; `statement` is what it is over.
 
     Returns:
         The row as it stands, and again if it is new.
@@ -147,7 +152,6 @@ def put_signature(connection: Connection, row: dict[str, Any]) -> tuple[RowMappi
         ModelSignatureError: it is not over those files.
     """
     from tidegate.attestation.signatures.statement import require_covered
-    from tidegate.attestation.signatures.verify import claimed_statement
 
     artifact, table = schema.artifact, schema.signature
     query = select(artifact).where(artifact.c.digest == row["digest"])
@@ -157,7 +161,7 @@ def put_signature(connection: Connection, row: dict[str, Any]) -> tuple[RowMappi
             f"the ledger knows no files of {row['digest']!r} that a signature could be over",
             remedy="scan the model first: `tidegate scan --record PATH`",
         )
-    require_covered(claimed_statement(row["bundle"].encode()), manifest_from_row(standing))
+    require_covered(statement, manifest_from_row(standing))
     row = {**row, "bundle_hash": bundle_hash(row["bundle"])}
     query = select(table).where(
         table.c.digest == row["digest"], table.c.bundle_hash == row["bundle_hash"]

@@ -55,8 +55,11 @@ def statement_over(manifest: Manifest, model_name: str) -> bytes:
     Raises:
         UsageError: a name in it would not be the same name everywhere.
     """
+    if not manifest.files or (manifest.kind == "file" and len(manifest.files) > 1):
+        raise UsageError(f"{manifest.digest} names no files that could be one artifact")
     if manifest.kind == "file":
-        model_name, files = manifest.files[0].path, [(_WHOLE, manifest.files[0].sha256)]
+        (file,) = manifest.files
+        model_name, files = file.path, [(_WHOLE, file.sha256)]
     else:
         files = [(file.path, file.sha256) for file in manifest.files]
     if problem := _problem_of_names(file.path for file in manifest.files):
@@ -124,8 +127,8 @@ def read_statement(payload: bytes) -> ModelStatement:
 def require_covered(statement: ModelStatement, manifest: Manifest) -> None:
     """Raise `ModelSignatureError` unless the signature is over exactly the manifest's files."""
     signed = dict(statement.files)
-    if manifest.kind == "file":
-        file = manifest.files[0]
+    if manifest.kind == "file" and len(manifest.files) == 1:
+        (file,) = manifest.files
         actual = {_WHOLE: file.sha256}
         if _WHOLE in signed and statement.model_name != file.path:
             raise ModelSignatureError(

@@ -185,6 +185,19 @@ def test_a_single_file_is_signed_under_its_name(
         verify_model(data, renamed, [trust], at=NOW)
 
 
+@pytest.mark.parametrize(("kind", "count"), [("file", 2), ("file", 0), ("folder", 0)])
+def test_a_manifest_that_no_artifact_has_is_neither_signed_nor_covered(
+    identity: SigningIdentity, trust: KeyTrust, kind: str, count: int
+) -> None:
+    files = tuple(FileEntry(name, 1, "ab" * 32) for name in "ab"[:count])
+    with pytest.raises(UsageError, match="no files that could be one artifact"):
+        sign_model(Manifest(kind, files), identity, model_name="m")
+    one = Manifest("file", (FileEntry("a", 1, "ab" * 32),))
+    data = sign_model(one, identity, model_name="m").encode()
+    with pytest.raises(ModelSignatureError):
+        verify_model(data, Manifest(kind, files), [trust], at=NOW)
+
+
 def test_a_file_signed_alone_does_not_cover_a_folder_with_it_nor_the_other_way_round(
     model: Path, identity: SigningIdentity, trust: KeyTrust
 ) -> None:
