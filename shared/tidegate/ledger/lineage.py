@@ -20,6 +20,8 @@ reached stands in a file that SQLite throws away); both directions tell of the s
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -184,59 +186,56 @@ Path = tuple[Link, ...]
 def paths(
     ledger: Reader, source: Iterable[str], target: Iterable[str], *, limit: int = 10
 ) -> tuple[Path, ...]:
-    """The ways from some nodes down to others, the shortest first, without going in circles.
+    """Ways from some nodes down to others, without going in circles, the shorter first.
 
-    At most `limit`, and those that are found among the first ten thousand beginnings of ways.
+    At most `limit`, however many there are; there is one if any leads there, but where ten
+    thousand beginnings lead astray.
     """
-    source, target = list(source), set(target)
+    starts, ends = list(dict.fromkeys(source)), sorted(set(target))
     with ledger.reading() as connection, closing(sqlite3.connect("")) as kept:
+        # `left` is how many links lie between a node and the target, by the way it was met first.
         kept.executescript(
-            "CREATE TABLE above (node TEXT PRIMARY KEY) WITHOUT ROWID;"
+            "CREATE TABLE above (node TEXT PRIMARY KEY, left INTEGER) WITHOUT ROWID;"
             "CREATE TABLE link (source, target, role, PRIMARY KEY (source, target, role))"
             " WITHOUT ROWID;"
         )
-        kept.executemany("INSERT OR IGNORE INTO above VALUES (?)", [(each,) for each in target])
-        kept.executemany(
-            "INSERT OR IGNORE INTO above VALUES (?)",
-            ((s.link.source,) for s in walk(connection, sorted(target), Direction.UP) if s.new),
-        )
-        kept.executemany(
-            "INSERT OR IGNORE INTO link SELECT :source, :target, :role "
-            "WHERE EXISTS (SELECT 1 FROM above WHERE node = :target)"
-            " AND EXISTS (SELECT 1 FROM above WHERE node = :source)",
-            (
-                {"source": s.link.source, "target": s.link.target, "role": s.link.role}
-                for s in walk(connection, source, Direction.DOWN)
-            ),
-        )
-        return tuple(_ways(kept, source, target, limit))
+        kept.executemany("INSERT INTO above VALUES (?, 0)", [(each,) for each in ends])
+        for seen in walk(connection, ends, Direction.UP):
+            link = seen.link
+            row = (link.source, link.target, link.role)
+            kept.execute("INSERT OR IGNORE INTO link VALUES (?, ?, ?)", row)
+            if seen.new:
+                kept.execute(
+                    "INSERT OR IGNORE INTO above SELECT ?, left + 1 FROM above WHERE node = ?",
+                    (link.source, link.target),
+                )
+        return tuple(sorted(_ways(kept, starts, set(ends), limit), key=len))
 
 
 def _ways(
-    kept: sqlite3.Connection, source: Iterable[str], target: set[str], limit: int
+    kept: sqlite3.Connection, starts: Sequence[str], ends: set[str], limit: int
 ) -> Iterator[Path]:
-    """Ways through the links that lie between, in breadth: the shortest first."""
-    open_ways: list[Path] = [()]
-    looked_at = found = 0
-    starts = list(source)
-    while open_ways and looked_at < _PATHS_LOOKED_AT:
-        longer: list[Path] = []
-        for way in open_ways:
-            been = {link.source for link in way}
-            for node in [way[-1].target] if way else starts:
-                for row in kept.execute("SELECT * FROM link WHERE source = ?", (node,)):
-                    link = Link(*row)
-                    if link.target in been or link.target == node or not _may_follow(way, link):
-                        continue
-                    looked_at += 1
-                    if link.target in target:
-                        yield (*way, link)
-                        found += 1
-                        if found == limit:
-                            return
-                    elif looked_at < _PATHS_LOOKED_AT:
-                        longer.append((*way, link))
-        open_ways = longer
+    """Ways through links that all lead to the end.
+
+    The next is always one of those that come out shortest, and of these the one gone farthest.
+    """
+    query = "SELECT source, target, role, left FROM link JOIN above ON node = target"
+    order = itertools.count()
+    open_ways: list[tuple[int, int, Path, str]] = [(0, next(order), (), node) for node in starts]
+    found = 0
+    while open_ways and found < limit:
+        _, _, way, node = heapq.heappop(open_ways)
+        if way and node in ends:
+            yield way
+            found += 1
+            continue
+        been = {link.source for link in way} | {node}
+        for row in kept.execute(f"{query} WHERE source = ?", (node,)):
+            link, left = Link(*row[:3]), row[3]
+            number = next(order)
+            if number < _PATHS_LOOKED_AT and link.target not in been and _may_follow(way, link):
+                longer = (len(way) + 1 + left, -number, (*way, link), link.target)
+                heapq.heappush(open_ways, longer)
 
 
 def _may_follow(way: Path, link: Link) -> bool:
