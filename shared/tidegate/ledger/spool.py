@@ -120,6 +120,9 @@ class Spool:
     def keep(self, kind: str, message: dict[str, Any], *, ledger: str, key: str) -> str:
         """Put a write where it waits; the entry's name.
 
+        What says the same as an entry that waits already is that one: a task that is tried again
+        and again while the ledger is away is not recorded as often.
+
         Raises:
             OperatorError: it can't be written.
         """
@@ -130,7 +133,14 @@ class Spool:
         if len(body) > MAX_ENTRY:
             raise OperatorError(f"the {kind} is larger than a spool's entry may be")
         data = hashlib.sha256(body).hexdigest().encode() + b"\n" + body + b"\n"
-        name = f"{time.time_ns():020}-{os.urandom(16).hex()}.json"
+        said = json.dumps([kind, ledger, message], sort_keys=True).encode()
+        mark = hashlib.sha256(said).hexdigest()[:32]
+        waiting = self._names()
+        if (same := next((each for each in waiting if each[21:53] == mark), None)) is not None:
+            return same
+        # In the order of keeping, even where the clock was set back.
+        last = int(waiting[-1][:20]) if waiting else 0
+        name = f"{max(time.time_ns(), last + 1):020}-{mark}.json"
         draft = self.folder / f".{name}"
         try:
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

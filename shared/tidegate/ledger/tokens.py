@@ -202,7 +202,11 @@ def authenticate(ledger: Reader, text: str, *, keys: KeyList, now: datetime) -> 
             raise _refused("it is not one of this ledger's")
         token = _token(row, _revoked_at(connection, row["id"]))
         if not _is_signed(connection, row, keys):
-            raise _refused("no signed statement covers its record")
+            raise AccessRefusedError(
+                "the token is refused: no statement by a key that counts covers its record",
+                remedy="make tokens as the console's own user, or list the key that signed it in "
+                "the file that the console's TIDEGATE_TRUSTED_KEYS names",
+            )
     if token.revoked_at is not None:
         raise _refused(f"it was revoked on {token.revoked_at:%Y-%m-%d}")
     if not token.in_force(now):

@@ -157,7 +157,7 @@ class TestTokensInTheLedger:
             f"INSERT INTO tidegate_token ({columns}) SELECT 7, holder, '[\"review\"]', "
             f"'{hashed}', actor, created_at, expires_at FROM tidegate_token",
         )
-        with pytest.raises(AccessRefusedError, match="no signed statement"):
+        with pytest.raises(AccessRefusedError, match="no statement by a key"):
             authenticate(ledger, f"tdg_7_{secret}", keys=trusted_keys(), now=NOW)
 
     @pytest.mark.parametrize(

@@ -186,3 +186,22 @@ def test_a_message_is_the_step_again(spool: Spool) -> None:
     from tidegate.ledger.step_message import step_from_message
 
     assert step_from_message(step_to_message(a_step(1))) == a_step(1)
+
+
+def test_what_is_kept_again_waits_once(spool: Spool) -> None:
+    first = spool.keep("evidence", {"a": 1}, ledger=Taking.url, key="first-key")
+    assert spool.keep("evidence", {"a": 1}, ledger=Taking.url, key="second-key") == first
+    spool.keep("evidence", {"a": 1}, ledger="https://other.example.com", key="third-key")
+    spool.keep("evidence", {"a": 2}, ledger=Taking.url, key="fourth-key")
+    assert len(entries(spool)) == 3
+
+
+def test_the_order_stands_where_the_clock_was_set_back(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([30, 20, 10])
+    monkeypatch.setattr("tidegate.ledger.spool.time.time_ns", lambda: next(times))
+    ids = keep(spool, 1, 2, 3)
+    ledger = Taking()
+    spool.flush(ledger)
+    assert ledger.taken == ids
