@@ -26,13 +26,14 @@ def free_port() -> int:
 
 
 def command(folder: Path, port: int) -> list[str]:
-    """The command line: `tidegate+` before the registry's URI is all that is not stock."""
+    """The command line: all that is not stock is `tidegate+` in the registry's URI, and the app."""
     return [
         *(sys.executable, "-m", "mlflow", "server"),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
         *("--registry-store-uri", f"tidegate+sqlite:///{folder}/mlflow.db"),
         *("--artifacts-destination", str(folder / "artifacts")),
+        *("--app-name", "tidegate"),
     ]
 
 

@@ -56,20 +56,17 @@ def gated(call: Callable[P, R]) -> Callable[P, R]:
         except MlflowException as error:
             if error.get_http_status_code() < 500:
                 raise
-            raise _translated(error) from error
+            raise translated(error) from error
         except (TidegateError, SQLAlchemyError) as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         except Exception as error:  # any other flaw must hold, with a reason
-            _log.exception("a gated registry call failed")
-            raise MlflowException(
-                f"Tidegate could not decide, so this is held: {type(error).__name__}: {error}",
-                error_code=BAD_REQUEST,
-            ) from error
+            raise translated(error) from error
 
     return answered
 
 
-def _translated(error: Exception) -> MlflowException:
+def translated(error: Exception) -> MlflowException:
+    """The 4xx that stands for an error of ours, of MLflow's or of the database's."""
     if isinstance(error, ArtifactError):
         return refused(f"Tidegate: {error.explain()}")
     if isinstance(error, OperatorError):
@@ -89,4 +86,10 @@ def _translated(error: Exception) -> MlflowException:
             "The registry's database can't be used now, so nothing was changed. Try again later.",
             error_code=RESOURCE_CONFLICT,
         )
-    return MlflowException(str(error), error_code=BAD_REQUEST)
+    if isinstance(error, MlflowException):
+        return MlflowException(str(error), error_code=BAD_REQUEST)
+    _log.error("a gated call failed", exc_info=error)
+    return MlflowException(
+        f"Tidegate could not decide, so this is held: {type(error).__name__}: {error}",
+        error_code=BAD_REQUEST,
+    )

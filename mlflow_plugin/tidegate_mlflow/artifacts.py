@@ -16,9 +16,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 
 from tidegate.errors import ArtifactMissingError, ArtifactUnreadableError
-from tidegate_mlflow import host, on_load
+from tidegate.policy.explain import printable
+from tidegate_mlflow import answers, host, on_load, places
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,54 @@ def on_disk(uri: str) -> Iterator[OnDisk]:
                 remedy="check that the server may read the artifact store",
             ) from error
         yield OnDisk(Path(downloaded), lasting=False)
+
+
+def underlying(uri: str) -> str:
+    """Where the files of a run's address (`runs:/…`) lie.
+
+    Raises:
+        ArtifactMissingError: there is no such run.
+    """
+    try:
+        return str(RunsArtifactRepository.get_underlying_uri(uri))
+    except MlflowException as error:
+        raise ArtifactMissingError(f"the run of {uri!r} can't be found: {error.message}") from error
+
+
+def local_path_of(location: str) -> Path | None:
+    """Where on this machine's disks a location lies, whether there is anything yet or not."""
+    repository, path = host.artifact_place(location)
+    _refuse_climbing(path, location)
+    folder = host.local_folder(str(repository.artifact_uri))
+    return None if folder is None else Path(folder, path)
+
+
+def refuse_whole_store(source: str) -> None:
+    """400 for a source that is a whole store or holds the server's own: no model is so large.
+
+    Registered, it would freeze or hold all that lies in it.
+    """
+    try:
+        asked = places_of(source, "default")
+        whole = [place for place in asked if place.count("/") < 3 and not place.startswith("file:")]
+        own = host.own_storage()
+        inside = places_of(own, "default") if own else ()
+    except (MlflowException, OSError, ValueError):
+        # MLflow or the scan will say what is wrong with it.
+        return
+    if whole or any(places.is_within(held, place) for place in asked for held in inside):
+        raise answers.invalid(
+            f"Tidegate: the source {printable(source)!r} is a whole artifact store, not a model."
+        )
+
+
+def places_of(location: str, workspace: str) -> tuple[str, ...]:
+    """Every place that a version's storage location stands for."""
+    base, path = host.storage_of(location, workspace)
+    try:
+        return places.of(base, host.local_folder(base), path)
+    except places.ClimbingError as error:
+        raise answers.invalid("Tidegate: there can be no model at this location.") from error
 
 
 def _refuse_climbing(path: str, uri: str) -> None:

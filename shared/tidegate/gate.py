@@ -195,6 +195,14 @@ class Gate:
             return manifest, known
         return manifest, (pending or self.engine.begin(source)).evidence(manifest)
 
+    def foresee(
+        self, action: Action, manifest: Manifest, evidence: Evidence | None, *, subject: str = ""
+    ) -> Decision:
+        """What `settle` would decide now. Nothing is recorded, so nobody may act on it alone."""
+        return self._decide(
+            self.ledger, action, manifest.digest, evidence, subject, None, manifest=manifest
+        )
+
     def settle(
         self,
         action: Action,

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     run_context: Literal["on", "off"] = "on"
     """Whether MLflow runs that are started here say what they ran with."""
 
+    keep: Literal["copy", "clone", "off"] = "copy"
+    """Whether an MLflow server keeps its own copy of what passes: always where it can, only where
+    the disk can clone files without taking up room, or not at all."""
+
     def limits(self) -> Limits:
         """The limits of a scan."""
         return Limits(

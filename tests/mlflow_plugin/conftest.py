@@ -6,6 +6,7 @@ logs by `log_model`, as a data scientist does.
 
 from __future__ import annotations
 
+import http.client
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -38,7 +39,10 @@ class RunsACommand:
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A gated server; each test that takes it runs on SQLite and on PostgreSQL."""
+    """A gated server; each test that takes it runs on SQLite and on PostgreSQL.
+
+    And so on both of MLflow's kinds of server: FastAPI's routes on one, Flask's on the other.
+    """
     folder = tmp_path_factory.mktemp(f"gated-{request.param}")
     if request.param == "sqlite":
         with mlflow_server(folder, f"sqlite:///{folder}/mlflow.db") as started:
@@ -46,7 +50,10 @@ def server(
         return
     if reason := why_no_postgresql():
         pytest.skip(reason)
-    with postgresql_database("psycopg2") as url, mlflow_server(folder, url) as started:
+    with (
+        postgresql_database("psycopg2") as url,
+        mlflow_server(folder, url, options=("--gunicorn-opts", "--threads 4")) as started,
+    ):
         yield started
 
 
@@ -90,9 +97,35 @@ class Registry:
             name, source, kwargs.pop("run_id", run_id), await_creation_for=0, **kwargs
         )
 
+    def log(self, folder: Path) -> Any:
+        """Log a folder as a model, as `log_model` does at its end; not registered yet."""
+        model = self.client.create_logged_model("0", "model")
+        self.client.log_model_artifacts(model.model_id, str(folder))
+        return self.client.finalize_logged_model(model.model_id, "READY")
+
+    def register_logged(self, folder: Path, name: str | None = None) -> tuple[Any, Any]:
+        """A logged model, and the version that it is registered as."""
+        model = self.log(folder)
+        version = self.client.create_model_version(
+            name or self.name(),
+            f"models:/{model.model_id}",
+            model_id=model.model_id,
+            await_creation_for=0,
+        )
+        return model, version
+
+    def logged_bytes_of(self, version: Any) -> Path:
+        """Where the server keeps a version's files as they were logged."""
+        return self._on_disk(version.source)
+
     def bytes_of(self, version: Any) -> Path:
-        """Where the server keeps a version's files."""
-        return self.server.artifacts / version.source.removeprefix("mlflow-artifacts:/").lstrip("/")
+        """Where the server keeps the files that a version's download leads to."""
+        return self._on_disk(
+            self.client.get_model_version_download_uri(version.name, version.version)
+        )
+
+    def _on_disk(self, location: str) -> Path:
+        return self.server.artifacts / location.removeprefix("mlflow-artifacts:/").lstrip("/")
 
     def call(self, verb: str, route: str, **fields: Any) -> requests.Response:
         """One raw call of the registry's REST API."""
@@ -100,6 +133,20 @@ class Registry:
         if verb == "GET":
             return requests.get(address, params=fields, timeout=60)
         return requests.request(verb, address, json=fields, timeout=60)
+
+    def raw(self, verb: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """One request whose path goes out exactly as it is written; the status and the body."""
+        connection = http.client.HTTPConnection(self.server.address.removeprefix("http://"))
+        try:
+            connection.putrequest(verb, path, skip_accept_encoding=True)
+            if body is not None:
+                connection.putheader("Content-Length", str(len(body)))
+                connection.putheader("Content-Type", "application/json")
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
 
     def gate(self) -> Gate:
         """The gate that an admin has on the same database."""

@@ -19,6 +19,7 @@ HOME = Path(tidegate_mlflow.__file__).parent
         "_get_proxied_run_artifact_destination_path",
         "_get_workspace_scoped_repo_path_if_enabled",
         "_get_artifact_repo_mlflow_artifacts",
+        "_get_model_registry_store",
     ],
 )
 def test_the_servers_artifact_functions_are_where_we_expect_them(name: str) -> None:
@@ -37,6 +38,9 @@ def test_the_servers_artifact_functions_are_where_we_expect_them(name: str) -> N
         "transition_model_version_stage",
         "search_model_versions",
         "get_model_version",
+        "get_model_version_by_alias",
+        "get_latest_versions",
+        "copy_model_version",
     ],
 )
 def test_the_stores_methods_are_where_we_override_them(name: str) -> None:
@@ -70,6 +74,55 @@ def test_every_loader_gets_its_repository_from_the_one_table() -> None:
     table = client_host.repositories()
     assert table is artifact_repository_registry.get_registered_artifact_repositories()
     assert {"models", "runs", "s3", "mlflow-artifacts", "file", ""} <= table.keys()
+
+
+def test_the_servers_own_repository_is_made_anew_when_it_is_none() -> None:
+    import inspect
+
+    from mlflow.server import handlers
+
+    assert handlers._artifact_repo is None
+    assert "if _artifact_repo is None" in inspect.getsource(
+        handlers._get_artifact_repo_mlflow_artifacts
+    )
+
+
+def test_every_repository_is_made_by_the_registry_object_that_we_replace_a_method_of() -> None:
+    from mlflow.store.artifact import artifact_repository_registry as home
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    from tidegate_mlflow import host
+
+    registry = home._artifact_repository_registry
+    made = []
+    try:
+        host.guard_repositories(lambda repository: made.append(repository) or repository)
+        repository = home.get_artifact_repository("/tmp/somewhere")
+        assert made == [repository]
+        assert isinstance(repository, LocalArtifactRepository)
+        assert host.artifact_place("/tmp/somewhere")[0] not in made
+    finally:
+        del registry.get_artifact_repository
+
+
+def test_a_server_and_who_asks_are_told_as_we_expect() -> None:
+    from mlflow.environment_variables import _MLFLOW_SGI_NAME
+    from mlflow.server import ARTIFACTS_DESTINATION_ENV_VAR, auth
+
+    from tidegate_mlflow import host
+
+    assert _MLFLOW_SGI_NAME.name == "_MLFLOW_SGI_NAME"
+    assert ARTIFACTS_DESTINATION_ENV_VAR == host.ARTIFACTS_DESTINATION_ENV_VAR
+    assert callable(auth.create_app)
+    assert callable(auth.store.get_user)
+    assert host.DELETED_STAGE == "Deleted_Internal"
+
+
+@pytest.mark.parametrize("app", ["tidegate", "tidegate-auth"])
+def test_the_apps_are_declared_where_mlflow_looks_for_them(app: str) -> None:
+    from mlflow.server import _find_app, _is_factory
+
+    assert _is_factory(_find_app(app))
 
 
 def test_prompts_are_still_told_by_their_placeholders() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import RestException
 from samples.databases import out_of_reach, postgresql_database, why_no_postgresql
@@ -50,14 +51,23 @@ def test_a_ledger_that_goes_away_holds_with_a_reason_and_comes_back(
     ):
         client = MlflowClient(server.address, server.address)
         assert _register(client, "before", models["clean"]).status == "READY"
+        uploaded = _upload(client, models["clean"])
         with out_of_reach(ledger):
             with pytest.raises(RestException, match="ledger") as caught:
                 client.get_model_version_download_uri("before", "1")
             assert caught.value.error_code == "RESOURCE_CONFLICT"
             with pytest.raises(RestException, match="ledger"):
-                _register(client, "during", models["clean"])
+                _create(client, "during", *uploaded)
+            # Nobody can tell what has been held meanwhile, so nothing is served or written.
+            path = uploaded[0].removeprefix("mlflow-artifacts:/")
+            address = f"{server.address}/api/2.0/mlflow-artifacts/artifacts/{path}/MLmodel"
+            for answer in (requests.get(address, timeout=60), requests.put(address, timeout=60)):
+                assert answer.status_code == 409
+                assert answer.json()["error_code"] == "RESOURCE_CONFLICT"
+                assert "ledger" in answer.json()["message"]
             assert client.get_model_version("during", "1").status != "READY"
         assert client.get_model_version_download_uri("before", "1")
+        assert requests.get(address, timeout=60).status_code == 200
         with pytest.raises(RestException, match="has not ended"):
             client.get_model_version_download_uri("during", "1")
 
@@ -95,9 +105,16 @@ def test_audit_mode_lets_pass_and_says_what_it_would_have_held(
 
 
 def _register(client: MlflowClient, name: str, folder: Path) -> Any:
+    return _create(client, name, *_upload(client, folder))
+
+
+def _upload(client: MlflowClient, folder: Path) -> tuple[str, str]:
+    """A model in a run: its location, and the run."""
     run = client.create_run("0")
     client.log_artifacts(run.info.run_id, str(folder), "model")
+    return f"{run.info.artifact_uri}/model", run.info.run_id
+
+
+def _create(client: MlflowClient, name: str, source: str, run_id: str) -> Any:
     client.create_registered_model(name)
-    return client.create_model_version(
-        name, f"{run.info.artifact_uri}/model", run.info.run_id, await_creation_for=0
-    )
+    return client.create_model_version(name, source, run_id, await_creation_for=0)

@@ -16,16 +16,35 @@ from tidegate_mlflow.names import DIGEST_TAG
 FAILED = "FAILED_REGISTRATION"
 
 
+def exchange(file: Path, other: Path) -> None:
+    """Put other bytes in a file's place, as somebody with rights on the disk can."""
+    file.unlink()
+    shutil.copy(other, file)
+
+
 def test_bytes_exchanged_after_registration_are_refused_although_they_are_clean(
     registry: Any, models: dict[str, Path], refused: Any
 ) -> None:
     version = registry.register(models["clean"])
     folder = registry.bytes_of(version)
     registry.register(models["clean-pickle"])
-    shutil.copy(models["clean-pickle"] / "model.pkl", folder / "model.skops")
+    exchange(folder / "model.skops", models["clean-pickle"] / "model.pkl")
     message = refused(lambda: mlflow.sklearn.load_model(f"models:/{version.name}/1"))
     assert "CHANGED" in message
     refused(lambda: registry.client.set_registered_model_alias(version.name, "a", "1"))
+
+
+def test_bytes_exchanged_where_they_were_logged_change_nothing_that_is_loaded(
+    registry: Any, models: dict[str, Path]
+) -> None:
+    version = registry.register(models["clean"])
+    logged = registry.logged_bytes_of(version)
+    exchange(logged / "model.skops", models["hostile"] / "model.pkl")
+    shutil.copy(models["hostile"] / "MLmodel", logged / "MLmodel")
+    loaded = mlflow.sklearn.load_model(f"models:/{version.name}/1")
+    assert loaded.predict([[5.1, 3.5, 1.4, 0.2]]).tolist() == [0]
+    shutil.rmtree(logged)
+    mlflow.sklearn.load_model(f"models:/{version.name}/1")
 
 
 def test_a_file_added_after_registration_is_noticed(
@@ -51,9 +70,10 @@ def test_renaming_a_model_does_not_loosen_its_versions(
 ) -> None:
     version = registry.register(models["clean"])
     new = f"{version.name}-renamed"
+    folder = registry.bytes_of(version)
     registry.client.rename_registered_model(version.name, new)
     mlflow.sklearn.load_model(f"models:/{new}/1")
-    shutil.copy(models["clean-pickle"] / "model.pkl", registry.bytes_of(version) / "model.skops")
+    exchange(folder / "model.skops", models["clean-pickle"] / "model.pkl")
     assert "CHANGED" in refused(lambda: mlflow.sklearn.load_model(f"models:/{new}/1"))
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,16 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | quiet | dict(extra or {})
 
 
-def command(folder: Path, database: str, port: int, *, gated: bool, workers: int) -> list[str]:
+def command(
+    folder: Path,
+    database: str,
+    port: int,
+    *,
+    gated: bool,
+    workers: int,
+    app: str | None,
+    options: Sequence[str],
+) -> list[str]:
     """A stock server's command line; with `gated`, its registry's URI has our prefix."""
     return [
         *(sys.executable, "-m", "mlflow", "server"),
@@ -59,6 +68,8 @@ def command(folder: Path, database: str, port: int, *, gated: bool, workers: int
         *("--backend-store-uri", database),
         *("--registry-store-uri", f"tidegate+{database}" if gated else database),
         *("--artifacts-destination", str(folder / "artifacts")),
+        *(("--app-name", app) if app else ()),
+        *options,
     ]
 
 
@@ -69,9 +80,20 @@ def mlflow_server(
     *,
     gated: bool = True,
     workers: int = 1,
+    app: str | None = "tidegate",
+    options: Sequence[str] = (),
     extra: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Start a server, wait until it answers, stop it on leaving.
+
+    Args:
+        folder: where it keeps its artifacts and its log.
+        database: the plain URL of its database.
+        gated: whether its registry is ours; a server that is not runs MLflow's own app.
+        workers: how many processes answer.
+        app: its --app-name.
+        options: more of its command line.
+        extra: more of its environment.
 
     Raises:
         RuntimeError: it ended instead; the message is its log.
@@ -83,7 +105,15 @@ def mlflow_server(
     server = Server(f"http://127.0.0.1:{port}", folder, database)
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            command(folder, database, port, gated=gated, workers=workers),
+            command(
+                folder,
+                database,
+                port,
+                gated=gated,
+                workers=workers,
+                app=app if gated else None,
+                options=options,
+            ),
             stdout=log,
             stderr=log,
             env=environment(extra),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tidegate.attestation.step import Step
     from tidegate.ledger.said import Written
 
+_PAGE = 1000
+
 
 class Reader:
     """The questions that a ledger answers; `Ledger` adds opening and writing."""
@@ -288,6 +290,56 @@ class Reader:
         """All recalls, or those that hold, the newest first."""
         rows = self._all(recalls_query(in_force=in_force))
         return tuple(recall_from_row(row) for row in rows)
+
+    def newest_statement(self) -> int:
+        """The number of the log's newest statement, 0 where there is none: one look into its key.
+
+        Whoever keeps answers in memory asks this first: nothing that is recorded leaves it alone.
+        """
+        row = self._first(select(func.max(schema.statement.c.id).label("newest")))
+        return int(row["newest"] or 0) if row is not None else 0
+
+    def statements_after(self, number: int) -> tuple[tuple[str, str], ...]:
+        """The predicate type and the digest of each statement after that one, in order."""
+        columns = schema.statement.c
+        query = (
+            select(columns.predicate_type, columns.digest)
+            .where(columns.id > checked_integer(number, "statement"))
+            .order_by(columns.id)
+        )
+        return tuple((row["predicate_type"], row["digest"]) for row in self._all(query))
+
+    def registrations_after(self, number: int) -> Iterator[Registration]:
+        """Every registration after that one, in the order of recording."""
+        table = schema.registration
+        while True:
+            query = (
+                select(table)
+                .where(table.c.id > checked_integer(number, "registration"))
+                .order_by(table.c.id)
+                .limit(_PAGE)
+            )
+            page = [records.registration_from_row(row) for row in self._all(query)]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            number = page[-1].id
+
+    def registrations_made(
+        self, store: str, version: str, created_ms: int
+    ) -> tuple[Registration, ...]:
+        """The registrations of a version's row under whatever name it was made, the oldest first.
+
+        A registered model can be renamed, which does not change when its versions were made.
+        """
+        columns = schema.registration.c
+        query = select(schema.registration).where(
+            columns.store == checked_text(store, "store"),
+            columns.version == checked_text(version, "version"),
+            columns.created_ms == checked_integer(created_ms, "time of creation"),
+        )
+        rows = self._all(query.order_by(columns.id))
+        return tuple(records.registration_from_row(row) for row in rows)
 
     def _all(self, query: Select[*tuple[object, ...]]) -> Sequence[RowMapping]:
         with self.reading() as connection:
