@@ -14,6 +14,7 @@ import pytest
 from tidegate.artifact import read_manifest
 from tidegate.errors import LedgerUnavailableError
 from tidegate.gate import Gate
+from tidegate.recall import lift, recall
 
 pytestmark = pytest.mark.usefixtures("ledger_url")
 
@@ -312,6 +313,20 @@ class TestDeployGate:
             gate.reject(scanned["digest"], actor="ada", reason="trained on recalled data")
         with pytest.raises(final, match="recalled data"):
             _gate(clean, ti)
+
+    def test_a_recall_after_the_scan_holds_the_deployment_until_it_is_lifted(
+        self, clean: Path, ti: TaskInstance, final: type[Exception]
+    ) -> None:
+        _scan(clean, ti)
+        with Gate.open() as gate:
+            recall(gate, str(clean), actor="ada", reason="its data set was poisoned")
+        with pytest.raises(final, match="RECALLED"):
+            _gate(clean, ti)
+        with pytest.raises(final, match="data set was poisoned"):
+            _scan(clean, ti)
+        with Gate.open() as gate:
+            lift(gate, 1, actor="ada", reason="it was another one")
+        assert _gate(clean, ti)["outcome"] == "allow"
 
     def test_other_bytes_are_stopped_even_if_they_pass_by_themselves(
         self, clean: Path, ti: TaskInstance, final: type[Exception]
