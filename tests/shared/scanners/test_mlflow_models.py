@@ -289,3 +289,21 @@ def test_a_project_file_is_read_as_yaml():
     assert "CONFIG-CODE" in grave_rules_of(scanned(hostile, "MLproject"))
     honest = b'name: p\nentry_points:\n  main:\n    command: "python train.py --alpha {alpha}"\n'
     assert_clean(scanned(honest, "MLproject"))
+
+
+def test_an_openai_model_as_mlflow_saves_it_passes(tmp_path):
+    (tmp_path / "MLmodel").write_text(
+        "flavors:\n  openai:\n    code: null\n    data: model.yaml\n    openai_version: 2.8.1\n"
+        "  python_function:\n    data: model.yaml\n    env:\n      conda: conda.yaml\n"
+        "      virtualenv: python_env.yaml\n    loader_module: mlflow.openai\n"
+        "    python_version: 3.11.7\n"
+        "mlflow_version: 3.17.2\nmodel_uuid: 0123456789abcdef0123456789abcdef\n"
+        "utc_time_created: '2026-01-01 00:00:00.000000'\n"
+    )
+    (tmp_path / "model.yaml").write_text(
+        "messages:\n- content: Classify {text}\n  role: system\nmodel: gpt-4o-mini\n"
+        "task: chat.completions\ntemperature: 0.0\n"
+    )
+    (tmp_path / "openai.yaml").write_text("OPENAI_API_KEY: fraud-scope:openai_api_key\n")
+    (tmp_path / "requirements.txt").write_text("mlflow==3.17.2\nopenai==2.8.1\ntiktoken\n")
+    assert_clean(scanned_folder(tmp_path))
