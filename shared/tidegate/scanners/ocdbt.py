@@ -62,6 +62,11 @@ class _Reader:
                 return value
         raise ValueError("a number is too long")
 
+    def end(self) -> None:
+        """Hold the structure to its end: nothing may follow its fields."""
+        if self._at != len(self._data):
+            raise ValueError("more follows its fields")
+
     def varints(self, count: int) -> list[int]:
         """The next numbers."""
         return [self.varint() for _ in range(count)]
@@ -215,6 +220,8 @@ def _versions(reader: _Reader, paths: list[str]) -> Places:
     reader.take(8 * count)
     del heights
     older = _entries(reader)
+    if not older:
+        reader.end()
     reader.varints(older)
     for path, ranges in _placed(paths, *(reader.varints(older) for _ in range(3))).items():
         places.setdefault(path, []).extend(ranges)
@@ -231,7 +238,11 @@ def _children(reader: _Reader, paths: list[str]) -> Places:
     reader.varints(count)
     for suffix in suffixes:
         reader.take(suffix)
-    return _placed(paths, *(reader.varints(count) for _ in range(3)))
+    places = _placed(paths, *(reader.varints(count) for _ in range(3)))
+    # How many keys, bytes of nodes and bytes of values lie below each.
+    reader.varints(3 * count)
+    reader.end()
+    return places
 
 
 def _values(reader: _Reader, paths: list[str]) -> tuple[Places, list[bytes]]:
@@ -250,6 +261,7 @@ def _values(reader: _Reader, paths: list[str]) -> tuple[Places, list[bytes]]:
     files, starts = reader.varints(outside), reader.varints(outside)
     sizes = [length for length, kind in zip(lengths, kinds, strict=True) if kind]
     inline = [reader.take(size) for size, kind in zip(lengths, kinds, strict=True) if kind == 0]
+    reader.end()
     return _placed(paths, files, starts, sizes), inline
 
 
