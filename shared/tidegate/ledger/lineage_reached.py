@@ -1,8 +1,8 @@
 """The nodes that a walk has reached, in the order in which it reached them.
 
 Always holds: a node is numbered once for each of the two ways to reach it, as itself or only as a
-part of a folder, and as itself counts for both; memory stays flat, for SQLite keeps them in a file
-of its own that is gone when it is closed.
+part of a folder, and as itself counts for both; memory stays flat: from some thousands of nodes on
+SQLite keeps them, in a file of its own that is gone when it is closed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 
 _BATCH = 2_000
+_IN_MEMORY = 20_000
 
 Numbered = list[tuple[str, bool]]
 """Nodes, each with whether it was reached only as a part."""
@@ -22,43 +23,30 @@ class ReachedNodes:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._nodes = sqlite3.connect("", isolation_level=None)
-        self._nodes.executescript(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-            "CREATE TABLE reached (number INTEGER PRIMARY KEY, node TEXT, part INTEGER,"
-            " UNIQUE (node, part)); BEGIN"
-        )
+        self._held: dict[tuple[str, bool], None] = {}
+        self._order: Numbered = []
+        self._file: sqlite3.Connection | None = None
         self._has_parts = False
         self.size = 0
 
     def close(self) -> None:
         """Throw the file away."""
-        self._nodes.close()
+        if self._file is not None:
+            self._file.close()
 
     def add(self, nodes: Sequence[str], *, part: bool = False) -> set[str]:
         """Number the nodes that are not numbered yet; those that are met for the first time."""
-        if not nodes:
+        wanted = list(dict.fromkeys(nodes))
+        if not wanted:
             return set()
-        wanted = json.dumps(list(dict.fromkeys(nodes)))
-        known: set[str] = set()
-        if part or self._has_parts:
-            known = {
-                node
-                for (node,) in self._nodes.execute(
-                    "SELECT node FROM json_each(?) JOIN reached ON node = value AND part = ?",
-                    (wanted, not part),
-                )
-            }
+        # Of those that are known the other way, the parts are no news and get no number either.
+        known = self._known(wanted, not part) if part or self._has_parts else set()
         if part:
             self._has_parts = True
-            wanted = json.dumps([node for node in dict.fromkeys(nodes) if node not in known])
-        added = self._nodes.execute(
-            "INSERT OR IGNORE INTO reached (node, part) SELECT value, ? FROM json_each(?) "
-            "RETURNING node",
-            (part, wanted),
-        ).fetchall()
+            wanted = [node for node in wanted if node not in known]
+        added = self._added(wanted, part)
         self.size += len(added)
-        return {node for (node,) in added} - known
+        return set(added) - known
 
     def between(self, first: int, last: int) -> Iterator[Numbered]:
         """The nodes of these numbers, in batches."""
@@ -74,6 +62,41 @@ class ReachedNodes:
             yield batch
             first += len(batch)
 
+    def _known(self, nodes: Sequence[str], part: bool) -> set[str]:
+        if self._file is None:
+            return {node for node in nodes if (node, part) in self._held}
+        query = "SELECT node FROM json_each(?) JOIN reached ON node = value AND part = ?"
+        return {node for (node,) in self._file.execute(query, (json.dumps(nodes), part))}
+
+    def _added(self, nodes: Sequence[str], part: bool) -> list[str]:
+        if self._file is None and self.size + len(nodes) > _IN_MEMORY:
+            self._file = self._to_file()
+        if self._file is None:
+            added = [node for node in nodes if (node, part) not in self._held]
+            self._order += [(node, part) for node in added]
+            self._held |= dict.fromkeys(self._order[self.size :])
+            return added
+        query = (
+            "INSERT OR IGNORE INTO reached (node, part) SELECT value, ? FROM json_each(?) "
+            "RETURNING node"
+        )
+        return [node for (node,) in self._file.execute(query, (part, json.dumps(nodes))).fetchall()]
+
+    def _to_file(self) -> sqlite3.Connection:
+        """Move what is held in memory into a file."""
+        file = sqlite3.connect("", isolation_level=None)
+        file.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+            "CREATE TABLE reached (number INTEGER PRIMARY KEY, node TEXT, part INTEGER,"
+            " UNIQUE (node, part)); BEGIN"
+        )
+        file.executemany("INSERT INTO reached (node, part) VALUES (?, ?)", self._order)
+        self._held.clear()
+        self._order.clear()
+        return file
+
     def _batch(self, first: int, last: int) -> Numbered:
+        if self._file is None:
+            return self._order[first - 1 : last]
         query = "SELECT node, part FROM reached WHERE number BETWEEN ? AND ? ORDER BY number"
-        return [(node, bool(part)) for node, part in self._nodes.execute(query, (first, last))]
+        return [(node, bool(part)) for node, part in self._file.execute(query, (first, last))]

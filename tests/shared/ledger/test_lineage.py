@@ -12,7 +12,7 @@ from samples.ledger_records import a_step
 
 from tidegate.attestation.step import Material
 from tidegate.errors import UsageError
-from tidegate.ledger import Ledger, lineage_links
+from tidegate.ledger import Ledger, lineage_links, lineage_reached
 from tidegate.ledger.lineage import Reached, ancestors, descendants, paths, why
 
 
@@ -192,8 +192,15 @@ def test_a_digest_that_is_only_claimed_is_a_node_too(ledger: Ledger) -> None:
         assert node("m.bin") in {each.node for each in descendants(ledger, start)}
 
 
-def test_up_and_down_tell_of_the_same_links(ledger: Ledger) -> None:
-    """Whatever is reached downwards reaches back upwards, in graphs drawn by chance."""
+@pytest.mark.parametrize("in_memory", [0, 5, 10_000])
+def test_up_and_down_tell_of_the_same_links(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    """Whatever is reached downwards reaches back upwards, in graphs drawn by chance.
+
+    Also where a walk goes over to its file at once, or in its midst.
+    """
+    monkeypatch.setattr(lineage_reached, "_IN_MEMORY", in_memory)
     chance = random.Random(7)
     files = [f"f{n}.bin" for n in range(6)] + ["g0.bin:f0.bin", "g1.bin:f1.bin"]
     folders = [
