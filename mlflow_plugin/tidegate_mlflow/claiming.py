@@ -2,8 +2,9 @@
 
 Always holds: the step is recorded after the version's decision stands, and a version is never
 worse off for what can't be told of its run. Only the run that first registered some bytes tells
-where they came from: nobody can make up a descent for bytes that others have registered, and so
-have them held. No demanded chain counts these steps.
+where they came from, and of a single file none does, for content joins that to every folder which
+holds it: nobody can make up a descent for bytes that others have registered, and so have them held.
+No demanded chain counts these steps.
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ class Claiming(_Store):
             _log.info("%s has bytes that are on record already, and their step.", row.subject)
             return
         manifest = self.gate.ledger.manifest(digest)
+        if manifest.kind == "file":
+            # A `python_env.yaml`, say, which would be an ancestor of every model that has the same.
+            _log.info("%s is a single file, of which no run is believed.", row.subject)
+            return
         with artifacts.on_disk(row.location) as model:
             mlmodel = claimed_steps.mlmodel_text(model.path, manifest)
         step, credentials = claimed_steps.step_of_run(

@@ -260,3 +260,20 @@ def test_the_fluent_client_leaves_a_step_of_what_it_logged(registry: Any, tmp_pa
     assert [each["name"] for each in step.parameters["datasets"]] == ["train"]
     (claimed,) = [each for each in step.inputs if each.role == "data"]
     assert (claimed.digest, claimed.manifest) == (read_manifest(data).digest, None)
+
+
+@on_sqlite
+@pytest.mark.parametrize("shared", ["python_env.yaml", "notes.txt"])
+def test_nobody_makes_up_a_descent_for_others_models_by_one_of_their_files(
+    registry: Any, unlike: Any, models: dict[str, Path], shared: str
+) -> None:
+    """A version of a single file, as models of others hold it, ties none of them to its run."""
+    victim, bad = unlike(), registry.name()
+    registered = register(registry, victim)
+    register(registry, models["hostile"], name=bad)
+    run = registry.client.create_run("0")
+    registry.client.set_tag(run.info.run_id, "base_model", f"models:/{bad}/1")
+    registry.client.log_artifact(run.info.run_id, str(victim / shared))
+    source = f"{run.info.artifact_uri}/{shared}"
+    registry.create(registry.name(), source, run_id=run.info.run_id)
+    registry.client.get_model_version_download_uri(registered.name, registered.version)
