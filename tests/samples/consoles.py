@@ -33,6 +33,7 @@ class Console:
     database: str
     process: subprocess.Popen[bytes] | None = None
     options: tuple[str, ...] = ()
+    mallory: str = ""
 
     @property
     def address(self) -> str:
@@ -85,6 +86,11 @@ class Console:
                 now=now,
             )
         return secret
+
+    def token_of_mallory(self) -> str:
+        """One token for all that somebody tries who may do everything; made once."""
+        self.mallory = self.mallory or self.token("mallory", *Scope)
+        return self.mallory
 
     def ledger(self, token: str | None = None, *, patience: float = 10) -> RemoteLedger:
         """The console's ledger, as the holder of a token has it."""

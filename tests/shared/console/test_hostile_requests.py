@@ -12,7 +12,6 @@ from samples.ledger_records import a_manifest, a_step, an_evidence
 
 from tidegate.console.guard import MAX_BODY
 from tidegate.ledger.remote import evidence_message
-from tidegate.ledger.tokens import Scope
 from tidegate.policy import Action
 from tidegate.scanners.registry import ruleset_version
 
@@ -41,7 +40,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 def send(console: Console, body: Any, key: str | None = "hostile-key-1") -> tuple[int, Any]:
-    token = console.token("mallory", Scope.WRITE_EVIDENCE, Scope.REVIEW)
+    token = console.token_of_mallory()
     headers = {} if key is None else {"Idempotency-Key": key}
     return console.ask("POST", "/v1/evidence", body, token=token, headers=headers)
 
@@ -128,7 +127,7 @@ def test_a_write_without_a_usable_key_is_refused(console: Console, key: str | No
 def test_a_body_beyond_the_limit_is_refused_unread(console: Console) -> None:
     status, told = send(console, b" " * (MAX_BODY + 1))
     assert (status, told["error"]) == (413, "TooLargeError")
-    token = console.token()
+    token = console.token_of_mallory()
     head = (
         f"POST /v1/evidence HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
         "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -179,7 +178,7 @@ def test_a_body_beyond_the_limit_is_refused_unread(console: Console) -> None:
 def test_a_question_that_can_not_be_answered_is_the_senders_affair(
     console: Console, path: str, status: int
 ) -> None:
-    found, told = console.ask("GET", path, token=console.token("asker", Scope.READ))
+    found, told = console.ask("GET", path, token=console.token_of_mallory())
     assert found == status, told
     assert told["message"]
 
@@ -220,7 +219,7 @@ def test_no_spelling_of_a_path_gets_past_the_token(console: Console, path: str) 
 def test_other_messages_that_make_no_sense_are_refused(
     console: Console, path: str, body: Any
 ) -> None:
-    token = console.token("mallory", Scope.WRITE_EVIDENCE, Scope.REVIEW)
+    token = console.token_of_mallory()
     headers = {"Idempotency-Key": "nonsense-1"}
     status, told = console.ask("POST", f"/v1/{path}", body, token=token, headers=headers)
     assert 400 <= status < 500, told
@@ -233,7 +232,9 @@ def test_a_step_nested_without_end_is_refused(console: Console) -> None:
         nested = {"a": nested}
     body = {"step": {**a_step(1).to_dict(), "parameters": nested}, "manifests": []}
     headers = {"Idempotency-Key": "nested-step-1"}
-    status, told = console.ask("POST", "/v1/steps", body, token=console.token(), headers=headers)
+    status, told = console.ask(
+        "POST", "/v1/steps", body, token=console.token_of_mallory(), headers=headers
+    )
     assert status == 400, told
 
 
