@@ -14,7 +14,6 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 _LEAST = 32
 _HEAD = 512
@@ -33,6 +32,7 @@ _B85 = re.compile(r"[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]{40,}+")
 _Z85 = re.compile(r"[0-9a-zA-Z.:+=^!/*?&<>()\[\]{}@%$#-]{40,}+")
 _A85 = re.compile(r"(?:<~)?[!-uz]{40,}+(?:~>)?")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}|[\w.~-]){24,}+")
+_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
 _ESCAPES = re.compile(r"(?:(?:\\x|\\u00|\\)[0-9a-fA-F]{2}){24,}+")
 _NUMBERS = re.compile(r"(?<![\d,])(?<!,\s)[\[(]?(?:\d{1,3}+,\s?){24,}+\d{0,3}[\])]?")
 _BITS = re.compile(r"[01]{8}(?:[ ,]{0,2}[01]{8}){15,}+")
@@ -229,7 +229,9 @@ def _ascii85(run: str) -> bytes | None:
 
 
 def _percent(run: str) -> bytes | None:
-    return unquote_to_bytes(run) if run.count("%") * 4 > len(run) else None
+    if run.count("%") * 4 <= len(run):
+        return None
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), run).encode("latin-1", "replace")
 
 
 def _escapes(run: str) -> bytes | None:

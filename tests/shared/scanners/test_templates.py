@@ -112,3 +112,26 @@ def test_any_template_is_read_without_an_error(text):
 def test_a_statement_that_is_one_word_is_judged_by_what_it_names():
     text = "{% x'__class__' %}{{ [ }}"
     assert "TEMPLATE-CODE" in {found.rule for found in scanned(text.encode(), "a.txt").findings}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ namespace[messages[0].content] }}",
+        "{% set f = dict %}{{ f[messages[0].role] }}",
+        "{{ (strftime_now)[tools[0]] }}",
+        "{% for f in [range] %}{{ f[messages[0].content] }}{% endfor %}",
+    ],
+)
+def test_a_function_that_is_not_called_is_held(text):
+    assert "TEMPLATE-UNLISTED" in grave_rules_of(as_file(text))
+
+
+def test_a_file_that_is_a_template_is_reported_once():
+    report = as_file("{{ ''.__class__ }}")
+    assert len([f for f in report.findings if f.rule == "TEMPLATE-CODE"]) == 1
+
+
+def test_a_function_may_be_called_and_asked_for():
+    text = "{% if strftime_now is defined %}{{ strftime_now('%d') }}{% endif %}{{ loop.index }}"
+    assert_clean(as_file("{% for m in messages %}" + text + "{% endfor %}"))

@@ -32,6 +32,9 @@ _BY_ATTRIBUTE = frozenset(
      "max", "sum", "join"}
 )  # fmt: skip
 _FIRST_IS_ATTRIBUTE = frozenset({"selectattr", "rejectattr", "groupby"})
+_VALUES = frozenset({"loop"})
+"""What is listed as a function and has parts that templates use."""
+
 _PLAIN_WORDS = frozenset({"builtins", "eval", "exec", "globals", "system"})
 # A field of great width: of `%`, and of `.format()`.
 _WIDE = re.compile(r"%[^a-zA-Z%]*\d{5}|\{[^{}]*:[^{}]*\d{5}")
@@ -75,6 +78,10 @@ class TemplateJudge:
         self._own = {
             name.name for name in root.find_all(nodes.Name) if name.ctx in {"store", "param"}
         }
+
+        # Where a function may stand: called, or asked whether it is there.
+        self._called = {id(call.node) for call in root.find_all(nodes.Call)}
+        self._called |= {id(test.node) for test in root.find_all(nodes.Test)}
 
     def run(self) -> None:
         """Report all there is to say."""
@@ -267,6 +274,13 @@ class TemplateJudge:
         self._text(node.name, node)
         if node.ctx == "load" and node.name in self._lists.gadgets - self._own:
             self._unlisted(f"the name {shown(node.name)}", node)
+        elif (
+            node.ctx == "load"
+            and node.name in self._lists.functions - _VALUES - self._own
+            and id(node) not in self._called
+        ):
+            # Whoever has the function itself reaches its parts, by names that come with a request.
+            self._unlisted(f"the function {shown(node.name)} as a value", node)
 
     def _operator(self, node: nodes.Node) -> None:
         for value in self._folder.values(node):
