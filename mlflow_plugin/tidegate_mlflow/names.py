@@ -18,6 +18,9 @@ DEPLOY_TAG = "tidegate.deploy"
 """Setting it asks a gated registry whether the version may be deployed to the place in the value.
 It is answered, with 403 or not at all, and recorded as a decision; no tag comes of it."""
 
+MODEL_META = "registered_model_meta"
+"""The file in which MLflow notes, in a download, which version it was."""
+
 DATA_TAG = "tidegate.data."
 """On a run, with more behind it: the root digest of a data set that it used, a blank, its URI."""
 

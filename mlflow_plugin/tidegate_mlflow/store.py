@@ -11,15 +11,18 @@ from tidegate.errors import TidegateError
 from tidegate_mlflow import answers, apps, host
 from tidegate_mlflow.claiming import Claiming
 from tidegate_mlflow.deploying import Deploying
+from tidegate_mlflow.noted import Noted
 from tidegate_mlflow.tagging import Tagging
 from tidegate_mlflow.using import Using
 
 
-class GatedStore(Deploying, Claiming, Using, Tagging, host.SqlAlchemyStore):
+class GatedStore(Deploying, Claiming, Noted, Using, Tagging, host.SqlAlchemyStore):
     """The gated registry of a server without workspaces."""
 
 
-class GatedWorkspaceStore(Deploying, Claiming, Using, Tagging, host.WorkspaceAwareSqlAlchemyStore):
+class GatedWorkspaceStore(
+    Deploying, Claiming, Noted, Using, Tagging, host.WorkspaceAwareSqlAlchemyStore
+):
     """The gated registry of a server with workspaces."""
 
 

@@ -21,6 +21,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -219,9 +220,20 @@ def _check_whole(claim: Claim, stage: Stage, root: str, settings: Settings) -> M
             f"Tidegate: nothing arrived of {claim.shown}, so there is nothing to load.\n"
             "  To mend it: see whether its files still lie in the artifact store"
         )
+    found = _without_note(claim, stage, root, found)
     vouching.check(claim, found, settings)
     vouching.remember(found)
     return found
+
+
+def _without_note(claim: Claim, stage: Stage, root: str, found: Manifest) -> Manifest:
+    """Without the note that MLflow of another client has left in the store, if that is all."""
+    rest = replace(found, files=tuple(f for f in found.files if f.path != client_host.MODEL_META))
+    digests = {version.digest for version in claim.versions}
+    if found.digest in digests or rest.digest not in digests:
+        return found
+    (stage.folder / root / client_host.MODEL_META).unlink()
+    return rest
 
 
 def _refuse_strangers(claim: Claim, stage: Stage) -> None:

@@ -550,3 +550,29 @@ def test_a_registry_without_a_server_is_verified_and_its_store_is_not_written(
         assert mlflow.sklearn.load_model("models:/local/1").predict(EXAMPLE).tolist() == [0]
     assert heard.any("vouched for by the registry's version local/1")
     assert sorted(os.listdir(store)) == before
+
+
+def test_a_client_that_reads_the_store_itself_does_not_change_a_model_by_loading_it(
+    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = f"sqlite:///{tmp_path}/mlflow.db"
+    mlflow.set_tracking_uri(database)
+    mlflow.set_registry_uri(f"tidegate+{database}")
+    store = tmp_path / "store"
+    shutil.copytree(models["clean"], store)
+    client = MlflowClient()
+    client.create_registered_model("local")
+    client.create_model_version("local", str(store))
+    monkeypatch.setenv("TIDEGATE_VERIFY_ON_LOAD", "off")
+    for _ in range(2):
+        assert mlflow.sklearn.load_model("models:/local/1").predict(EXAMPLE).tolist() == [0]
+    assert (store / "registered_model_meta").exists()
+    monkeypatch.setenv("TIDEGATE_VERIFY_ON_LOAD", "require")
+    assert mlflow.sklearn.load_model("models:/local/1").predict(EXAMPLE).tolist() == [0]
+    client.set_registered_model_alias("local", "champion", "1")
+    for note in ("model_name: !!python/name:os.system\nmodel_version: 1\n", "x" * 2000):
+        (store / "registered_model_meta").write_text(note)
+        assert "CHANGED" in held_back(lambda: mlflow.sklearn.load_model("models:/local/1"))
+    (store / "registered_model_meta").unlink()
+    (store / "registered_model_meta2").write_text("model_name: local\nmodel_version: '1'\n")
+    assert "CHANGED" in held_back(lambda: mlflow.sklearn.load_model("models:/local/1"))
