@@ -478,3 +478,21 @@ def test_what_is_not_on_record_is_recalled_by_the_files_that_it_holds(gate: Gate
     decision = gate.stand(folder.digest, Action.LOAD, manifest=folder, keep=False)
     assert {reason.rule for reason in decision.reasons} == {"UNSCANNED", "RECALLED"}
     assert decision.id is None
+
+
+def test_a_very_long_line_is_held_from_end_to_end(gate: Gate) -> None:
+    line = [a_file(f"{number}.csv") for number in range(150)]
+    with gate.ledger.transaction() as connection:
+        for number, (before, after) in enumerate(pairwise(line)):
+            step = a_step(
+                7000 + number,
+                inputs=(material("in", "data", before),),
+                outputs=(material("out", "output", after),),
+            )
+            gate.ledger.record_step(step, connection=connection)
+    bad(gate, line[0].digest)
+    decision = passed(gate, line[-1])
+    assert decision.outcome is Outcome.QUARANTINE
+    assert "… more …" in decision.reasons[0].message
+    assert 0 < len(decision.lineage.recalls[0].way) < 149
+    assert line[0].digest in decision.reasons[0].message

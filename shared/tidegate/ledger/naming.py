@@ -16,6 +16,7 @@ from tidegate.policy.lineage import Hop
 from tidegate.sbom.packages import Named, Pin, packages_in_bom, packages_in_environment
 
 _BATCH = 500
+_LONGEST = 200
 _BY_CONTENT = frozenset({PUT_INTO, SAME_CONTENT, TAKEN_FROM})
 
 
@@ -56,21 +57,59 @@ def way_from_above(
 
 
 def _hops(connection: Connection, links: Iterable[Link]) -> tuple[Hop, ...]:
-    """Links from an artifact back, as people read them: a step together with its input."""
+    """Links from an artifact back, as people read them: a step together with its input.
+
+    Of a very long way the two ends: nobody reads the middle, and a decision keeps what is here.
+    """
+    links = tuple(links)
+    if len(links) > _LONGEST:
+        links = (*links[: _LONGEST // 2], *links[-_LONGEST // 2 :])
+    steps = _steps(connection, links)
+    names = _names(connection, links)
     hops: list[Hop] = []
     for link in links:
         if link.source.startswith(STEP):
-            name, began = _step(connection, link.source)
-            hops.append(Hop(name, began, "", ""))
+            hops.append(Hop(*steps[link.source], "", ""))
         elif link.role in _BY_CONTENT:
             hops.append(Hop(None, "", link.role, name_of(connection, link.source)))
         else:
-            step, began = _step(connection, link.target)
             if hops and hops[-1].step is not None and not hops[-1].role:
                 hops.pop()
-            name = _edge_name(connection, link) or link.source[:19]
-            hops.append(Hop(step, began, link.role, name))
+            name = names.get((link.source, link.target, link.role), link.source[:19])
+            hops.append(Hop(*steps[link.target], link.role, name))
     return tuple(hops)
+
+
+def _steps(connection: Connection, links: Sequence[Link]) -> dict[str, tuple[str, str]]:
+    """The name of each step on a way, and when it began."""
+    step = schema.step.c
+    wanted = {node for link in links for node in (link.source, link.target)}
+    found = {node: (node, "") for node in wanted if node.startswith(STEP)}
+    if found:
+        query = select(step.id, step.name, step.body).where(step.id.in_(found))
+        for number, name, body in connection.execute(query):
+            found[number] = (name, str(json.loads(body).get("started_at", "")))
+    return found
+
+
+def _names(connection: Connection, links: Sequence[Link]) -> dict[tuple[str, str, str], str]:
+    """What each step on a way called its input: the first name where it gave several."""
+    edge = schema.edge.c
+    found: dict[tuple[str, str, str], str] = {}
+    inputs = [link for link in links if link.target.startswith(STEP)]
+    if inputs:
+        query = select(edge.source, edge.target, edge.role, edge.name).where(
+            edge.source.in_({link.source for link in inputs}),
+            edge.target.in_({link.target for link in inputs}),
+        )
+        for source, target, role, name in connection.execute(query.order_by(edge.id)):
+            found.setdefault((source, target, role), name)
+    return found
+
+
+def _batches(nodes: Sequence[str]) -> Iterator[Sequence[str]]:
+    for at in range(0, len(nodes), _BATCH):
+        yield nodes[at : at + _BATCH]
 
 
 def name_of(connection: Connection, digest: str) -> str:
@@ -105,8 +144,7 @@ def packages(
     """
     may_name = _may_name(pins)
     sbom, step = schema.sbom.c, schema.step.c
-    for at in range(0, len(nodes), _BATCH):
-        batch = nodes[at : at + _BATCH]
+    for batch in _batches(nodes):
         for digest, body in connection.execute(
             select(sbom.digest, sbom.body).where(sbom.digest.in_(batch)).order_by(sbom.id)
         ):
@@ -161,21 +199,3 @@ def _may_name(pins: Iterable[Pin]) -> Callable[[str], object]:
     # Any spelling of a name, and any escape that could stand for one of its letters.
     names = (r"[-_.]+".join(map(re.escape, pin.name.split("-"))) for pin in pins)
     return re.compile("|".join([*names, r"\\u00", "%[0-9a-f]{2}"]), re.IGNORECASE).search
-
-
-def _step(connection: Connection, step_id: str) -> tuple[str, str]:
-    """A step's name and when it began."""
-    step = schema.step.c
-    row = connection.execute(select(step.name, step.body).where(step.id == step_id)).first()
-    if row is None:
-        return step_id, ""
-    return row[0], str(json.loads(row[1]).get("started_at", ""))
-
-
-def _edge_name(connection: Connection, link: Link) -> str | None:
-    edge = schema.edge.c
-    query = select(edge.name).where(
-        edge.source == link.source, edge.target == link.target, edge.role == link.role
-    )
-    name: str | None = connection.execute(query.order_by(edge.id).limit(1)).scalar()
-    return name

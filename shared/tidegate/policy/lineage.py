@@ -54,8 +54,7 @@ def told(way: tuple[Hop, ...]) -> str:
     """A way as it stands in a message, from the artifact back; its middle left out if long."""
     parts = [hop.told() for hop in way]
     if len(parts) > _TOLD:
-        left = f"… {len(parts) - _TOLD} more …"
-        parts = [*parts[: _TOLD // 2], left, *parts[-(_TOLD // 2) :]]
+        parts = [*parts[: _TOLD // 2], "… more …", *parts[-(_TOLD // 2) :]]
     return ", ".join(parts)
 
 
