@@ -21,6 +21,9 @@ from tidegate.policy import Action, Decision
 
 _ABOUT_ONE_DIGEST = frozenset({VSA, TEST_RESULT, CYCLONEDX, REGISTRATION})
 """What says nothing about any other bytes than its own. All else lets every answer be made anew."""
+_ABOUT_WHAT_CAME_OF_IT = frozenset({TEST_RESULT, CYCLONEDX})
+"""Of these that is so only where nothing is known to come from anything: a base may be held now, or
+have a package that is recalled, and then so is what was made from it."""
 _LONGEST = 60.0
 """Seconds for which an answer stands at most: policies may go by the time of day."""
 
@@ -102,7 +105,10 @@ class Verdicts:
             self._answers.clear()
         else:
             news = self.gate.ledger.statements_after(self._statement)
-            if any(kind not in _ABOUT_ONE_DIGEST for kind, _ in news):
+            kinds = {kind for kind, _ in news}
+            if kinds - _ABOUT_ONE_DIGEST or (
+                kinds & _ABOUT_WHAT_CAME_OF_IT and self.gate.ledger.has_steps()
+            ):
                 self._answers.clear()
             digests = {digest for _, digest in news}
             for key in [key for key in self._answers if key[0] in digests]:

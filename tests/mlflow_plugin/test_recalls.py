@@ -12,11 +12,16 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
-from samples.ledger_records import a_file, a_step
+from samples.ledger_records import NOW, a_file, a_manifest, a_step, an_evidence
+from samples.lineages import made, passed
 
 from tidegate.artifact import read_manifest
 from tidegate.attestation.step import material
+from tidegate.gate import Gate
+from tidegate.ledger import Ledger
+from tidegate.policy import Action, profile
 from tidegate.recall import lift, recall
+from tidegate_mlflow.verdicts import Verdicts
 
 READY, FAILED = "READY", "FAILED_REGISTRATION"
 
@@ -69,6 +74,7 @@ def test_a_recalled_data_set_holds_the_model_at_every_use_until_the_recall_is_li
         lambda: mlflow.sklearn.load_model(champion),
         lambda: mlflow.artifacts.download_artifacts(champion),
         lambda: client.get_model_version_download_uri(name, "1"),
+        lambda: client.get_model_version_by_alias(name, "champion"),
         lambda: client.set_registered_model_alias(name, "again", "1"),
         lambda: client.transition_model_version_stage(name, "1", "Production"),
         lambda: registry.create(registry.name(), f"models:/{name}/1"),
@@ -81,7 +87,6 @@ def test_a_recalled_data_set_holds_the_model_at_every_use_until_the_recall_is_li
     with pytest.raises(MlflowException, match="RECALLED"):
         client.copy_model_version(f"models:/{name}/1", f"{name}-copy")
     assert client.get_model_version(name, "1").status == FAILED
-    assert client.get_model_version_by_alias(name, "champion").version == "1"
     again = registry.register(trained)
     assert again.status == FAILED
     assert "RECALLED" in again.status_message
@@ -160,3 +165,31 @@ def test_stages_that_put_a_version_away_stay_open(registry: Any, trained: Path) 
     with pytest.raises(MlflowException):
         registry.client.transition_model_version_stage(version.name, "1", "Staging")
     registry.client.transition_model_version_stage(version.name, "1", "Archived")
+
+
+def test_no_answer_outlives_what_came_to_be_known_of_a_base(tmp_path: Path) -> None:
+    base, child = a_manifest("base.skops"), a_manifest("child.skops")
+    with Gate(profile("standard"), Ledger.open(f"sqlite:///{tmp_path}/ledger.db")) as gate:
+        made(gate, [("base", base)], [child])
+        for each in (base, child):
+            passed(gate, each)
+        verdicts = Verdicts(gate)
+        verdicts.look()
+        assert verdicts.of(child.digest, "child").allowed
+        gate.settle(Action.REGISTER, base, an_evidence(base, ruleset="rules-2"), subject="base")
+        verdicts.look()
+        assert not verdicts.of(child.digest, "child").allowed
+        gate.approve(base.digest, actor="ada", reason="known tail")
+        verdicts.look()
+        assert verdicts.of(child.digest, "child").allowed
+        recall(gate, "torch==2.0.0", actor="ada", reason="bad release")
+        verdicts.look()
+        assert verdicts.of(child.digest, "child").allowed
+        gate.ledger.add_sbom(
+            digest=base.digest,
+            subject="base",
+            body='{"components": [{"type": "library", "name": "torch", "version": "2.0.0"}]}',
+            now=NOW,
+        )
+        verdicts.look()
+        assert not verdicts.of(child.digest, "child").allowed

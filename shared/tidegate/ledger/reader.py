@@ -286,6 +286,10 @@ class Reader:
         rows = self._all(query.order_by(table.c.id.desc()))
         return tuple(records.registration_from_row(row) for row in rows)
 
+    def has_steps(self) -> bool:
+        """Whether a step is on record, so that something may have come from something."""
+        return self._first(select(schema.edge.c.id)) is not None
+
     def recalls(self, *, in_force: bool = False) -> tuple[Recall, ...]:
         """All recalls, or those that hold, the newest first."""
         rows = self._all(recalls_query(in_force=in_force))
