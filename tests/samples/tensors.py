@@ -12,15 +12,17 @@ from typing import Any
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 
 
-def torch_pickle(storages: int = 1, protocol: bytes = b"\x80\x02") -> bytes:
+def torch_pickle(storages: int = 1, protocol: bytes = b"\x80\x02", elements: int = 4) -> bytes:
     """The pickle of a state dict of float tensors, as torch.save writes it."""
+    count = b"J" + struct.pack("<i", elements)
     out = bytearray(protocol + b"ccollections\nOrderedDict\n)R(")
     for number in range(storages):
         out += _unicode(f"layer{number}.weight")
         out += b"ctorch._utils\n_rebuild_tensor_v2\n(("
         out += _unicode("storage") + b"ctorch\nFloatStorage\n" + _unicode(str(number))
         out += (
-            _unicode("cpu") + b"K\x04tQK\x00K\x04\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtR"
+            _unicode("cpu") + count + b"tQK\x00" + count + b"\x85K\x01\x85\x89"
+            b"ccollections\nOrderedDict\n)RtR"
         )
     return bytes(out + b"u.")
 

@@ -311,7 +311,7 @@ def test_any_change_to_a_zstandard_frame_ends_in_an_error_or_in_bytes():
 def test_a_packed_archive_that_could_not_be_compressed_has_no_finding(packer, count):
     """Such bytes are stored as they are, and a zip reader would find the archive's end there."""
     numbers = random.Random(count).randbytes(4 * count)
-    data = PACKERS[packer](torch_zip(torch_pickle(), [numbers]))
+    data = PACKERS[packer](torch_zip(torch_pickle(elements=count), [numbers]))
     report = scanned(data, "model.pt.x")
     assert not grave_rules_of(report), report.findings
     assert not report.unread_parts, report.unread_parts

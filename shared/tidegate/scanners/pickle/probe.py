@@ -32,11 +32,22 @@ MAX_STEPS = 100_000
 _PROTO = 0x80
 _HIGHEST_PROTOCOL = 5
 _STEPS_AFTER_PROTO = 4
+_WHITE = 4096
 
 
 def probe(stream: BinaryIO, size: int, *, thorough: bool = False) -> bool:
     """True where the bytes from the stream's start decode as a pickle. Moves the position."""
-    return probe_at(stream, size, 0) or (thorough and _calls_anywhere(stream, size))
+    if probe_at(stream, size, 0):
+        return True
+    if not thorough:
+        return False
+    # Who reads a text may strip it before it is loaded.
+    stream.seek(0)
+    head = stream.read(_WHITE)
+    start = len(head) - len(head.lstrip())
+    return (0 < start < len(head) and probe_at(stream, size, start)) or _calls_anywhere(
+        stream, size
+    )
 
 
 def probe_at(stream: BinaryIO, size: int, offset: int, max_steps: int = MAX_STEPS) -> bool:

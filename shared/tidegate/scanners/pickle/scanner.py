@@ -39,7 +39,7 @@ class PickleScanner(Scanner):
         outcome = read_streams(subject.stream, subject.size, trace)
         if outcome.unread is not None and (trace.named or not nested.inside_pickle):
             report.unread(subject, outcome.unread)
-        if trace.storages and outcome.unread is None:
+        if outcome.unread is None:
             report.storages.setdefault(subject.member, {}).update(trace.storages)
         harmless = report_trace(trace, subject, report)
         if harmless and outcome.unread is None:

@@ -24,6 +24,9 @@ def check_storages(archive: Archive, torch: TorchLayout, subject: Subject, repor
     sizes: dict[str, int | None] = {}
     for pickled in _READ[torch.kind]:
         member = subject.inside(subject.stream, 0, label(f"{torch.root}{pickled}")).member
+        if member not in report.storages and pickled == "data.pkl":
+            # It could not be read to its end, and has been named for that.
+            return
         folder = "constants/" if pickled == "constants.pkl" else "data/"
         for key, size in report.storages.get(member, {}).items():
             sizes[f"{folder}{key}"] = size

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples.pickles import SYSTEM, TEXT_SYSTEM, call, name, text
+from samples.scanned import grave_rules_of, scanned
 
 from tidegate.scanners.pickle.probe import looks_like_pickle, probe
 
@@ -131,3 +132,14 @@ def test_a_table_whose_header_begins_with_a_c_is_no_pickle() -> None:
     assert not probe(io.BytesIO(table), len(table))
     path = b"c../evil\nx\n."
     assert probe(io.BytesIO(path), len(path))
+
+
+@pytest.mark.parametrize("before", [b"\n", b" ", b"\r\n\t  "])
+def test_a_pickle_behind_white_space_is_still_found(before):
+    report = scanned(before + TEXT_SYSTEM, "notes.txt")
+    assert "PICKLE-EXEC" in grave_rules_of(report)
+
+
+def test_a_text_behind_white_space_is_still_a_text():
+    for words in (b"\n# Title\n\ncat\ndog\n", b"  import os\n", b'\n{"a": [1, 2]}\n'):
+        assert not probe(io.BytesIO(words), len(words), thorough=True)
