@@ -22,7 +22,7 @@ from mlflow.entities.model_registry.model_version_stages import (
 from mlflow.store.entities.paged_list import PagedList
 
 from tidegate.errors import ArtifactMissingError
-from tidegate.policy import Action, Decision
+from tidegate.policy import Action, Decision, Outcome
 from tidegate.policy.explain import printable
 from tidegate_mlflow import answers, artifacts, host, marks, since
 from tidegate_mlflow.answers import gated
@@ -50,9 +50,36 @@ class Using(Registering):
 
     @gated
     def set_registered_model_alias(self, name: str, alias: str, version: Any) -> None:
-        """As MLflow's, refused for what is held."""
-        self._require(Action.ALIAS, name, version)
+        """As MLflow's, refused for what is held, and to those from whom the alias is protected."""
+        decision = self._require(Action.ALIAS, name, version)
+        if decision is not None:
+            self._require_right_to(alias, decision)
         super().set_registered_model_alias(name, alias, version)
+
+    @gated
+    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+        """As MLflow's, refused to those from whom the alias is protected."""
+        if not super().get_registered_model(name)._is_prompt():
+            self._require_right_to(alias, None)
+        super().delete_registered_model_alias(name, alias)
+
+    def _require_right_to(self, alias: str, decision: Decision | None) -> None:
+        """Refuse a protected alias to whoever may not set it, or to what does not simply pass."""
+        protection = self.gate.policy.protection_of(alias)
+        if protection == "admin" and not host.acting_admin():
+            raise answers.refused(
+                f"Tidegate: the alias {alias!r} is set and deleted by admins of this server alone, "
+                "by the policy's protected_aliases. Ask one of them; a server tells who is an "
+                "admin where it runs --app-name tidegate-auth."
+            )
+        if protection != "passing" or decision is None:
+            return
+        covered = decision.waiver_ids or decision.review_id is not None
+        if decision.outcome is not Outcome.ALLOW or covered:
+            raise answers.refused(
+                f"Tidegate: the alias {alias!r} is for versions that pass with nothing waived or "
+                f"approved, by the policy's protected_aliases.\n{decision.explain()}"
+            )
 
     @gated
     def transition_model_version_stage(
@@ -114,12 +141,12 @@ class Using(Registering):
                     each._status, each._status_message = shown.status, shown.status_message
         return found
 
-    def _require(self, action: Action, name: str, version: Any) -> None:
-        """Return where the version may be used so; otherwise raise the refusal."""
+    def _require(self, action: Action, name: str, version: Any) -> Decision | None:
+        """The decision where the version may be used so (None: a prompt); else the refusal."""
         row = self._row(name, version)
         if row.is_prompt:
             self._refuse_hollow(row.name)
-            return
+            return None
         if row.status == PENDING:
             raise answers.refused(
                 f"Tidegate: {printable(row.subject)} has no decision yet: its scan has not ended. "
@@ -133,6 +160,7 @@ class Using(Registering):
             raise answers.refusal(decision)
         if row.status == FAILED:
             self._keep_released(row, decision.digest)
+        return decision
 
     def _standing(self, row: VersionRow, action: Action) -> Decision:
         """Hash the version's bytes again, and what is on record for them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 import uuid
@@ -14,10 +15,12 @@ import mlflow
 import pytest
 import requests
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import MlflowException, RestException
 from samples.servers import Server, mlflow_server
 
+from tidegate.gate import Gate
 from tidegate.ledger import Ledger
+from tidegate.policy import profile
 
 WARNING = "NOT its artifacts"
 ADMIN, SECRET = "admin", "a-long-enough-password"
@@ -61,7 +64,12 @@ def auth_server(
         f"admin_username = {ADMIN}\nadmin_password = {SECRET}\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
     )
+    policy = folder / "tidegate.yaml"
+    policy.write_text(
+        "schema: 1\nprofile: standard\nprotected_aliases: {Champion: admin, live: passing}\n"
+    )
     extra = {
+        "TIDEGATE_POLICY": str(policy),
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": "for this test alone",
     }
@@ -122,6 +130,35 @@ def test_the_acting_user_is_in_every_decision_and_the_guard_stands(
             (made,) = [row for row in ledger.registrations_of(digest) if f"{row.name}/1" == subject]
             assert ledger.decision(made.decision_id).actor == actor
     assert "Tidegate refused ada to read" in auth_server.log()
+
+
+@pytest.mark.slow
+def test_a_protected_alias_is_set_by_admins_or_for_what_passes(
+    auth_server: Server, models: dict[str, Path], tmp_path: Path
+) -> None:
+    own = tmp_path / "own-code"
+    shutil.copytree(models["own-code"], own)
+    (own / "note.txt").write_text(uuid.uuid4().hex)
+    with acting(auth_server, "ada") as client:
+        _, clean = register(client, models["clean"])
+        _, approved = register(client, own)
+        for alias in ("champion", "CHAMPION"):
+            with pytest.raises(RestException, match="by admins of this server alone"):
+                client.set_registered_model_alias(clean.name, alias, "1")
+        client.set_registered_model_alias(clean.name, "live", "1")
+        client.set_registered_model_alias(clean.name, "other", "1")
+        with Gate(profile("standard"), Ledger.open(auth_server.database)) as gate:
+            gate.approve(f"{approved.name}/1", actor="eve", reason="read it")
+        client.set_registered_model_alias(approved.name, "other", "1")
+        with pytest.raises(RestException, match="nothing waived or approved"):
+            client.set_registered_model_alias(approved.name, "live", "1")
+    with acting(auth_server, ADMIN) as client:
+        client.set_registered_model_alias(clean.name, "champion", "1")
+    with acting(auth_server, "ada") as client:
+        assert client.get_model_version_by_alias(clean.name, "champion").version == "1"
+        with pytest.raises(RestException, match="by admins of this server alone"):
+            client.delete_registered_model_alias(clean.name, "champion")
+        client.delete_registered_model_alias(clean.name, "other")
 
 
 @pytest.mark.slow

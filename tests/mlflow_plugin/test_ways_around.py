@@ -241,3 +241,31 @@ def test_a_source_that_the_server_can_not_read_is_never_ready(registry: Any, sou
         assert "Tidegate" in version["status_message"]
     else:
         assert answer.status_code // 100 == 4, answer.text
+
+
+def test_an_alias_and_a_stage_from_before_a_rejection_lead_no_further(
+    registry: Any, models: dict[str, Path], refused: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models["clean"], folder)
+    (folder / "note.txt").write_text(f"rejected later, on {registry.server.folder.name}")
+    version = registry.register(folder)
+    client, name = registry.client, version.name
+    client.set_registered_model_alias(name, "champion", "1")
+    client.transition_model_version_stage(name, "1", "Production")
+    assert client.get_model_version_by_alias(name, "champion").status == "READY"
+    assert client.get_latest_versions(name)[0].status == "READY"
+    with registry.gate() as gate:
+        gate.reject(f"{name}/1", actor="ada", reason="trained on leaked data")
+    (latest,) = client.get_latest_versions(name, ["Production"])
+    assert latest.status == FAILED
+    assert "leaked data" in latest.status_message
+    assert "leaked data" in refused(lambda: client.get_model_version_by_alias(name, "champion"))
+    refused(lambda: mlflow.sklearn.load_model(f"models:/{name}@champion"))
+    refused(lambda: mlflow.sklearn.load_model(f"models:/{name}/Production"))
+
+
+@pytest.mark.parametrize("source", ["mlflow-artifacts:/", "s3://bucket", "s3://bucket/"])
+def test_a_whole_store_is_no_model(registry: Any, source: str) -> None:
+    answer = registry.call("POST", "model-versions/create", name=registry.name(), source=source)
+    assert answer.status_code == 400, answer.text

@@ -68,6 +68,8 @@ def _as_file(policy: Policy) -> dict[str, Any]:
         "trusted_modules": list(policy.trusted_modules),
         "severity": {rule: severity.label for rule, severity in policy.severity_overrides},
     }
+    if policy.protected_aliases:
+        file["protected_aliases"] = dict(policy.protected_aliases)
     if policy.chain is not None:
         from tidegate.policy.chain_file import section_of
 

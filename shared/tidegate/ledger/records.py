@@ -195,6 +195,7 @@ def policy_from_dict(data: Mapping[str, Any]) -> Policy:
     values["severity_overrides"] = tuple(
         (rule, Severity.from_label(label)) for rule, label in values["severity_overrides"].items()
     )
+    values["protected_aliases"] = tuple(dict(values.get("protected_aliases", {})).items())
     if "chain" in values:
         values["chain"] = chain_from_dict(values["chain"])
     if "signatures" in values:

@@ -56,6 +56,9 @@ class Policy:
     `actions` are those for which evidence is demanded. `contact` and `review_url` tell the
     reader of a refusal where to ask. `chain` is what is demanded of where an artifact came from;
     None demands nothing. `signatures` is by whom a model must be signed; None by nobody.
+    `protected_aliases` are names of a registry's aliases, each with who may set it: "admin", an
+    admin of the registry, or "passing", whoever does it for a version that passes with nothing
+    waived or approved.
     """
 
     profile: str
@@ -70,12 +73,13 @@ class Policy:
     review_url: str | None = None
     chain: Chain | None = None
     signatures: SignatureDemand | None = None
+    protected_aliases: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, severities and mode by their labels.
 
-        A chain and signatures stand there only where they are demanded, so that a policy without
-        them keeps the digest that it had before there were any.
+        A chain, signatures and protected aliases stand there only where there are any, so that a
+        policy without them keeps the digest that it had before they were thought of.
         """
         data = asdict(self)
         del data["chain"]
@@ -84,6 +88,9 @@ class Policy:
         del data["signatures"]
         if self.signatures is not None:
             data["signatures"] = self.signatures.to_dict()
+        del data["protected_aliases"]
+        if self.protected_aliases:
+            data["protected_aliases"] = dict(self.protected_aliases)
         data["mode"] = self.mode.value
         for key in ("hold_at", "deny_at", "waiver_ceiling"):
             severity = getattr(self, key)
@@ -91,6 +98,11 @@ class Policy:
         data["trusted_modules"] = list(self.trusted_modules)
         data["severity_overrides"] = {rule: s.label for rule, s in self.severity_overrides}
         return {"schema": 1, **data}
+
+    def protection_of(self, alias: str) -> str | None:
+        """Who may set an alias, "admin" or "passing", or None for anybody. Case is ignored."""
+        wanted = alias.casefold()
+        return next((who for name, who in self.protected_aliases if name == wanted), None)
 
     @property
     def digest(self) -> str:

@@ -38,6 +38,7 @@ from tidegate.scanners.rules import rules
 
 _Label = Literal["info", "low", "medium", "high", "critical"]
 _Module = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+_Alias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=255)]
 
 
 class _Waivers(BaseModel):
@@ -61,6 +62,7 @@ class _PolicyFile(BaseModel):
     severity: dict[str, _Label] = {}
     chain: ChainSection | None = None
     signatures: SignaturesSection | None = None
+    protected_aliases: dict[_Alias, Literal["admin", "passing"]] = {}
 
     @field_validator("trusted_modules")
     @classmethod
@@ -121,6 +123,9 @@ def _apply(
         "contact": file.contact,
         "review_url": file.review_url,
         "trusted_modules": tuple(sorted(set(file.trusted_modules))),
+        "protected_aliases": tuple(
+            sorted((name.casefold(), who) for name, who in file.protected_aliases.items())
+        ),
         "severity_overrides": tuple(
             sorted((rule, Severity.from_label(label)) for rule, label in file.severity.items())
         ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tidegate.errors import PolicyError
+from tidegate.ledger.records import policy_from_dict
 from tidegate.policy import Mode, load_policy, parse_policy, profile
 from tidegate.scanners.interface import Severity
 
@@ -186,3 +188,22 @@ def test_what_policy_show_prints_of_a_chain_is_the_same_policy(tmp_path: Path) -
     (tmp_path / "acme.yaml").write_text(LIST % ("a" * 64))
     shown = CliRunner().invoke(app, ["policy", "show", str(file)], catch_exceptions=False)
     assert parse_policy(shown.output).digest == load_policy(file).digest
+
+
+def test_protected_aliases_are_names_whatever_their_case() -> None:
+    policy = parse_policy("schema: 1\nprotected_aliases: {Champion: admin, live: passing}\n")
+    assert policy.protected_aliases == (("champion", "admin"), ("live", "passing"))
+    assert policy.protection_of("CHAMPION") == "admin"
+    assert policy.protection_of("live") == "passing"
+    assert policy.protection_of("other") is None
+    assert policy_from_dict(json.loads(json.dumps(policy.to_dict()))) == policy
+
+
+def test_a_policy_without_protected_aliases_keeps_the_digest_that_it_had() -> None:
+    assert "protected_aliases" not in parse_policy("schema: 1\n").to_dict()
+
+
+@pytest.mark.parametrize("who", ["nobody", "ADMIN", "[admin]"])
+def test_an_alias_is_protected_in_no_unknown_way(who: str) -> None:
+    with pytest.raises(PolicyError, match="error"):
+        parse_policy(f"schema: 1\nprotected_aliases: {{champion: {who}}}\n")
