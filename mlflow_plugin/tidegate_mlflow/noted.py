@@ -45,12 +45,7 @@ class Noted(_Store):
         decision: Decision = super()._standing(row, action)
         if all(reason.rule != CHANGED for reason in decision.reasons):
             return decision
-        known = self.gate.ledger.registration_at(
-            store=row.store,
-            version=str(row.version),
-            created_ms=row.created_ms,
-            source=row.location,
-        )
+        known = self._registration(row)
         if known is None:
             return decision
         with artifacts.on_disk(row.location) as model:

@@ -153,7 +153,9 @@ class Using(Registering):
                 "Wait for it; if the server was stopped meanwhile, register the model again."
             )
         decision = self._standing(row, action)
-        self._show(row, decision)
+        if action is not Action.DEPLOY:
+            # What may not be deployed may still be loaded, and its status says so.
+            self._show(row, decision)
         self._mark(row, decision)
         if not decision.allowed:
             _log.warning("Tidegate refused to %s %s.", action.value, printable(row.subject))

@@ -150,6 +150,25 @@ def test_a_folder_is_deployed_only_where_a_ledger_vouches_and_as_it_was_checked(
     assert "nobody vouches" in refusal(lambda: client.create_deployment("fraud", str(folder)))
 
 
+def test_what_may_be_loaded_and_not_deployed_stays_ready(
+    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("schema: 1\nchain: {actions: [deploy]}\n")
+    monkeypatch.setenv("TIDEGATE_POLICY", str(policy))
+    database = f"sqlite:///{tmp_path}/mlflow.db"
+    mlflow.set_tracking_uri(database)
+    mlflow.set_registry_uri(f"tidegate+{database}")
+    client = mlflow.MlflowClient()
+    client.create_registered_model("local")
+    client.create_model_version("local", str(models["clean"]))
+    target = get_deploy_client("tidegate:recording")
+    message = refusal(lambda: target.create_deployment("fraud", "models:/local/1"))
+    assert "CHAIN-STEP" in message
+    assert client.get_model_version("local", "1").status == "READY"
+    assert mlflow.sklearn.load_model("models:/local/1").predict(EXAMPLE).tolist() == [0]
+
+
 @on_sqlite
 def test_everything_else_is_the_targets_own(registry: Any, models: dict[str, Path]) -> None:
     version = registry.register(models["clean"])
