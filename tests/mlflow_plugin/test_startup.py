@@ -20,6 +20,7 @@ from samples.servers import mlflow_server
         ("TIDEGATE_POLICY", "{folder}/tidegate.yaml", "line 2: hold_att"),
         ("TIDEGATE_POLICY", "{folder}/nowhere.yaml", "can't be read"),
         ("TIDEGATE_LEDGER", "postgresql+pg8000://nobody:secret@127.0.0.1:1/x", "127.0.0.1:1"),
+        ("TIDEGATE_LEDGER", "https://console.example.com", "is a console's address"),
         ("TIDEGATE_SCAN_SECONDS", "soon", "TIDEGATE_SCAN_SECONDS"),
     ],
 )
