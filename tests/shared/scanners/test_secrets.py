@@ -111,6 +111,16 @@ def test_what_looks_like_a_password_is_medium():
         "-----BEGIN PRIVATE KEY-----\n...\n",
         "oid sha256:" + hashlib.sha256(b"x").hexdigest(),
         "id: 123e4567-e89b-12d3-a456-426614174000",
+        "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+        "Authorization: Bearer $MLFLOW_TRACKING_TOKEN",
+        "Authorization: Bearer YOUR_API_TOKEN_FROM_THE_CONSOLE",
+        (
+            "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9l"
+            "IiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
+        ),
+        "export OPENAI_API_KEY=your-api-key-here-1234",
+        "WANDB_API_KEY: ${{ secrets.WANDB_API_KEY }}",
+        "mlflow_tracking_token = get_token_from_the_vault2()",
         "sk-learn-contrib-project-with-a-very-long-name",
         "task-specific-hf_model_for_sequence_classification",
         "password: str, api_key: Optional[str] = None",
