@@ -24,6 +24,7 @@ from tidegate_mlflow.verdicts import Verdicts
 _log = logging.getLogger(f"mlflow.{__name__}")
 
 _STORE = "mlflow:"
+_DONE = {Use.READ: "read", Use.WRITE: "write to", Use.SWEEP: "delete or overwrite"}
 
 
 class Guard:
@@ -94,7 +95,7 @@ class Guard:
         _log.warning(
             "Tidegate refused %s to %s %s (%s).",
             printable(self._asking() or "somebody"),
-            refusal.use.value,
+            _DONE[refusal.use],
             printable(refusal.place),
             subject,
         )

@@ -18,7 +18,7 @@ import secrets
 import shutil
 import stat
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tidegate.artifact import Manifest, read_manifest
 from tidegate.errors import ArtifactChangedError, ArtifactError, ArtifactMissingError
@@ -47,7 +47,8 @@ def location_for(location: str, digest: str) -> str | None:
     if names[-2:] == [KEPT, digits]:
         return location
     scope = 2 if names[:1] == ["workspaces"] else 0
-    if len(names) <= scope + 1:
+    # What could be written in another way could lead the gate and the server to two places.
+    if len(names) <= scope + 1 or unquote(split.path) != split.path or {".", ".."} & {*names}:
         return None
     path = "/".join((*names[: scope + 1], KEPT, digits))
     return f"{_PROXIED}://{split.netloc}/{path}" if split.netloc else f"{_PROXIED}:/{path}"

@@ -168,6 +168,8 @@ def test_a_copy_lies_in_its_own_experiment_and_workspace() -> None:
         ),
         (f"mlflow-artifacts:/7/tidegate-kept/{HEX}", f"mlflow-artifacts:/7/tidegate-kept/{HEX}"),
         ("mlflow-artifacts:/7", None),
+        ("mlflow-artifacts:/%37/models/m-1/artifacts", None),
+        ("mlflow-artifacts:/7/./models/m-1", None),
         ("s3://bucket/7/models/m-1", None),
         ("/srv/models/m-1", None),
     ):
