@@ -156,7 +156,7 @@ def check(claim: Claim, manifest: Manifest, settings: Settings) -> None:
     if vouched is None:
         require_nothing(claim, settings)
         return
-    _log.info("%s: %s, vouched for by %s.", claim.shown, manifest.digest[:19], vouched)
+    _log.debug("%s: %s, vouched for by %s.", claim.shown, manifest.digest[:19], vouched)
 
 
 def check_deployment(claim: Claim, manifest: Manifest, settings: Settings, target: str) -> str:
