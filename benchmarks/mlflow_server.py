@@ -2,7 +2,8 @@
 
 Both servers hold the same versions of the same model and are asked in turn by raw HTTP over one
 kept connection each, so that what is compared is the server's work. Every request is one that a
-clean server answers; the median of the differences pair by pair is what the gate costs.
+clean server answers; the median of the differences pair by pair is what the gate costs. What the
+guard alone takes of a request is measured in this process, where no server's noise hides it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ from sklearn.linear_model import LogisticRegression
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from samples.servers import Server, mlflow_server
+
+from tidegate.gate import Gate
+from tidegate.ledger import Ledger
+from tidegate.policy import Action, profile
+from tidegate_mlflow import places
+from tidegate_mlflow.guard import Guard
+from tidegate_mlflow.guarded_places import Use
+from tidegate_mlflow.verdicts import Verdicts
 
 VERSIONS, TURNS = 20, 200
 
@@ -79,6 +88,42 @@ CALLS: dict[str, Callable[[Asked], None]] = {
 }
 
 
+def guard_alone(root: Path) -> None:
+    """Print what a clean request spends in the guard, with a thousand versions on record."""
+    folder = str(root / "artifacts")
+    (root / "one").mkdir()
+    (root / "one" / "notes.txt").write_text("hello\n")
+    with Gate(profile("standard"), Ledger.open(f"sqlite:///{root}/ledger.db")) as gate:
+        decision = gate.check(root / "one", Action.REGISTER, subject="m/1")
+        for number in range(1000):
+            gate.ledger.add_registration(
+                store="mlflow:default",
+                name="m",
+                version=str(number + 1),
+                created_ms=number,
+                source=f"mlflow-artifacts:/0/models/m-{number}/artifacts",
+                digest=decision.digest,
+                decision_id=decision.id,
+            )
+
+        def places_of(location: str, _: str) -> tuple[str, ...]:
+            return places.local(folder, location.removeprefix("mlflow-artifacts:/"))
+
+        guard = Guard(Verdicts(gate), places_of, lambda _: False, lambda: None)
+        for label, use, path in (
+            ("guard: a run's file read", Use.READ, "0/run/artifacts/x.txt"),
+            ("guard: a run's file written", Use.WRITE, "0/run/artifacts/x.txt"),
+            ("guard: a registered file read", Use.READ, "0/models/m-77/artifacts/MLmodel"),
+            ("guard: a folder deleted", Use.SWEEP, "0/run/artifacts"),
+        ):
+            times = []
+            for _ in range(TURNS + 10):
+                start = time.perf_counter()
+                guard.require(use, places.local(folder, path))
+                times.append(1000 * (time.perf_counter() - start))
+            print(f"{label:38}{'':8}{statistics.median(times[10:]):20.2f}")
+
+
 def main() -> None:
     """Print medians, their ratio, and the median of the differences pair by pair."""
     with tempfile.TemporaryDirectory() as name:
@@ -106,6 +151,7 @@ def main() -> None:
                     b - a for a, b in zip(times[0][10:], times[1][10:], strict=True)
                 )
                 print(f"{label:28}{plain:10.2f}{ours:10.2f}{ours / plain:8.3f}{added:10.2f}")
+        guard_alone(root)
 
 
 if __name__ == "__main__":
