@@ -26,7 +26,7 @@ from urllib.parse import unquote
 from mlflow.entities import Run, RunStatus
 
 from tidegate.artifact import LocalSource, Manifest, read_manifest
-from tidegate.attestation.step import Material, Step, StepOutcome, material
+from tidegate.attestation.step import TOLD, Material, Step, StepOutcome, material
 from tidegate.provenance.redaction import Redactor
 from tidegate_mlflow import host, on_load
 from tidegate_mlflow.names import DIGEST_TAG, data_tag
@@ -108,7 +108,7 @@ def step_of_run(
         "outcome": _OUTCOMES.get(RunStatus.to_string(RunStatus.from_string(run.info.status)),
                                  StepOutcome.UNFINISHED),
         "inputs": tuple(dict.fromkeys(inputs)),
-        "outputs": (material(subject, "output", manifest),),
+        "outputs": (material(subject, TOLD, manifest),),
         "parameters": parameters,
         "code": _some(facts, "tidegate.git.") | _some(shown, "mlflow.source."),
         "environment": _some(facts, "tidegate.python", "tidegate.environment", "tidegate.lock"),

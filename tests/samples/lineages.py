@@ -21,9 +21,10 @@ def made(
     outputs: Sequence[Manifest],
     *,
     name: str = "train",
+    made_as: str = "output",
     **changes: Any,
 ) -> Step:
-    """Record a step between artifacts; inputs come with their roles."""
+    """Record a step between artifacts; inputs come with their roles, outputs have `made_as`."""
     global _steps  # noqa: PLW0603 - ids need only differ
     _steps += 1
     step = a_step(
@@ -32,7 +33,7 @@ def made(
         started_at=NOW,
         finished_at=NOW,
         inputs=tuple(material(_name(each), role, each) for role, each in inputs),
-        outputs=tuple(material(_name(each), "output", each) for each in outputs),
+        outputs=tuple(material(_name(each), made_as, each) for each in outputs),
         **changes,
     )
     gate.ledger.record_step(step)

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from tidegate.artifact.manifest import Manifest
 from tidegate.attestation.own_key import trusted_keys
-from tidegate.attestation.step import material
+from tidegate.attestation.step import TOLD, material
 from tidegate.errors import RecordNotFoundError, UsageError
 from tidegate.gate import Gate
 from tidegate.ledger import Ledger, schema
@@ -68,7 +68,7 @@ def test_a_recall_holds_exactly_the_descendants_over_ten_levels(gate: Gate) -> N
     assert audit(gate.ledger, trusted_keys()).problems == ()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 def test_what_is_listed_is_what_is_held_whatever_the_lineage(gate: Gate, seed: int) -> None:
     """Both directions, on lineages that nobody would draw: circles, shared files, many names."""
     if gate.ledger.url.startswith("postgresql"):
@@ -86,7 +86,9 @@ def test_what_is_listed_is_what_is_held_whatever_the_lineage(gate: Gate, seed: i
             (chance.choice(["data", "base"]), each)
             for each in chance.sample(artifacts, chance.randint(1, 2))
         ]
-        made(gate, inputs, chance.sample(artifacts, chance.randint(1, 2)), name=f"s{number}")
+        outputs = chance.sample(artifacts, chance.randint(1, 2))
+        made_as = chance.choice(["output", "output", TOLD])
+        made(gate, inputs, outputs, name=f"s{number}", made_as=made_as)
     for each in chance.sample(artifacts, 8):
         passed(gate, each)
     with gate.ledger.reading() as connection:
@@ -160,6 +162,26 @@ def test_a_shared_licence_joins_nobody(gate: Gate) -> None:
         passed(gate, each)
     bad(gate, one.digest)
     assert held(gate, {one.digest, two.digest}) == {one.digest}
+
+
+def test_what_a_run_tells_of_its_model_says_nothing_of_others_with_files_of_it(gate: Gate) -> None:
+    """Whoever may log a run may put everybody's base model into a folder, and tell a bad tale."""
+    evil, base, victim = a_manifest("evil.pkl"), a_file("base.bin", "public"), a_manifest("v.skops")
+    alone, copied = a_file("model.onnx", "served"), a_file("copy.onnx", "served")
+    folder = a_folder(("base.bin", "public"), ("model.onnx", "served"))
+    for each in (base, victim, alone, folder, copied):
+        passed(gate, each)
+    gate.settle(Action.REGISTER, evil, an_evidence(evil), subject="evil/1")
+    made(gate, [("base", base)], [victim])
+    made(gate, [("base", evil), ("data", evil)], [folder, copied], made_as=TOLD)
+    everybody = {each.digest for each in (base, victim, alone, folder, copied)}
+    assert held(gate, everybody) == {folder.digest, copied.digest}
+    bad(gate, evil.digest)
+    assert held(gate, everybody) == {folder.digest, copied.digest}
+    tuned = a_manifest("tuned.skops")
+    made(gate, [("data", folder)], [tuned])
+    passed(gate, tuned)
+    assert held(gate, {tuned.digest}) == {tuned.digest}
 
 
 def test_a_folder_made_around_a_recalled_output_is_held_when_it_first_comes(gate: Gate) -> None:

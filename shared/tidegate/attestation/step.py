@@ -36,6 +36,9 @@ MAX_BODY = 4 << 20
 TOLD_BY_RUN = "urn:tidegate:told-by-run:"
 """How the builder begins where a step is what an experiment tracker's run tells of itself. Whoever
 may log a run may say anything in it, so no demanded chain counts such a step."""
+TOLD = "told"
+"""The role of such a step's output. It is an edge of the lineage, and by it nothing is believed of
+what other artifacts share with the output (`ledger.lineage`)."""
 _MAX_NAME = 4096
 _MAX_DEPTH = 32
 _MAX_SAFE = 2**63 - 1

@@ -11,6 +11,10 @@ Only a file that is on record by itself joins, so that two models which share a 
 to do with each other. And a file that was reached as a part of one folder leads on to the steps
 that used it, not to other folders that happen to hold it as well.
 
+What an experiment tracker's run tells of the artifact that was registered from it (the role `told`)
+counts for that artifact alone: a way that comes by such an edge goes on by steps, and never by
+content. Whoever may log a run may put a file of others into a folder, and say what it is made from.
+
 Generations count steps: what a step made of an artifact is one generation from it.
 
 Always holds: a walk ends, whatever cycles there are, for it goes on from each node once; it meets
@@ -30,7 +34,15 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from tidegate.ledger.lineage_links import PUT_INTO, SAME_CONTENT, TAKEN_FROM, Link, Links
+from tidegate.attestation.step import TOLD
+from tidegate.ledger.lineage_links import (
+    BY_CONTENT,
+    PUT_INTO,
+    SAME_CONTENT,
+    TAKEN_FROM,
+    Link,
+    Links,
+)
 from tidegate.ledger.lineage_reached import ReachedNodes
 from tidegate.ledger.reader import Reader
 from tidegate.ledger.records import checked_text
@@ -38,6 +50,15 @@ from tidegate.ledger.records import checked_text
 STEP = "step:"
 """How the id of a step begins; every other node is an artifact, or a code's commit."""
 _PATHS_LOOKED_AT = 10_000
+
+# How a walk reached a node, the freest first: what comes later goes on to less.
+_ITSELF = 0
+# Upwards: a whole artifact that content joins to what was reached. No run's word on it counts.
+_JOINED = 1
+# A file that was reached as a part of a folder.
+_PART = 2
+# Downwards: by a run's word, and so on to the steps that used it and nowhere else.
+_BY_WORD = 3
 
 
 class Direction(StrEnum):
@@ -145,20 +166,33 @@ def _along_edges(
     """What the nodes of these numbers lead to by the edges of steps."""
     for batch in reached.between(*numbers):
         for page in links.edges([node for node, _ in batch]):
-            yield from _met(reached, page, generation, direction)
+            told = [link for link in page if _is_told(link)]
+            if not told:
+                yield from _met(reached, page, generation, direction)
+                continue
+            seen = [link for link in page if not _is_told(link)]
+            yield from _met(reached, seen, generation, direction)
+            if direction is Direction.UP:
+                free = {node for node, way in batch if way == _ITSELF}
+                told = [link for link in told if link.target in free]
+                yield from _met(reached, told, generation, direction)
+            else:
+                yield from _met(reached, told, generation, direction, way=_BY_WORD)
 
 
 def _joined(
     reached: ReachedNodes, links: Links, begin: int, generation: int, direction: Direction
 ) -> Iterator[Seen]:
     """What artifacts of a generation lead to by what they hold: of the same generation."""
+    by_content = _JOINED if direction is Direction.UP else _ITSELF
     for batch in reached.growing(begin):
-        whole = [node for node, part in batch if not part and not node.startswith(STEP)]
-        parts = [node for node, part in batch if part]
+        whole = [node for node, way in batch if way <= _JOINED and not node.startswith(STEP)]
+        parts = [node for node, way in batch if way == _PART]
         for page, as_part in links.by_content(whole):
-            yield from _met(reached, page, generation, direction, part=as_part)
+            way = _PART if as_part else by_content
+            yield from _met(reached, page, generation, direction, way=way)
         for page in links.of_parts(parts):
-            yield from _met(reached, page, generation, direction, part=True)
+            yield from _met(reached, page, generation, direction, way=_PART)
 
 
 def _met(
@@ -167,13 +201,18 @@ def _met(
     generation: int,
     direction: Direction,
     *,
-    part: bool = False,
+    way: int = _ITSELF,
 ) -> Iterator[Seen]:
     ends = [_far(link, direction) for link in links]
-    new = reached.add(ends, part=part)
+    new = reached.add(ends, way=way)
     for link, end in zip(links, ends, strict=True):
         yield Seen(link, generation, end in new)
         new.discard(end)
+
+
+def _is_told(link: Link) -> bool:
+    """Whether it is a run's word on what came of it."""
+    return link.role == TOLD and link.source.startswith(STEP)
 
 
 def _far(link: Link, direction: Direction) -> str:
@@ -239,7 +278,9 @@ def _ways(
 
 
 def _may_follow(way: Path, link: Link) -> bool:
-    """A file that was met as a part of one folder leads into no other."""
+    """A part of one folder leads into no other, and a run's word to nothing by content."""
+    if way and _is_told(way[-1]):
+        return link.role not in BY_CONTENT
     if link.role != PUT_INTO:
         return True
     for before in reversed(way):
