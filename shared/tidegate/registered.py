@@ -106,6 +106,26 @@ def name_and_version(uri: str) -> tuple[str, str]:
     return match["name"], match["version"]
 
 
+def digest_by_number(ledger: LedgerReader, name: str, version: str) -> str:
+    """The digest that a version of that name and number was registered with, by the ledger alone.
+
+    What anybody may call the subject of a decision is no registration.
+
+    Raises:
+        RecordNotFoundError: there is no such registration.
+        UsageError: there are several, with other bytes.
+    """
+    digest = ledger.resolve(f"{name}/{version}")
+    if not any(
+        (each.name, each.version) == (name, version) for each in ledger.registrations_of(digest)
+    ):
+        raise RecordNotFoundError(
+            f"the ledger has no registration of {name}/{version}",
+            remedy="see that TIDEGATE_LEDGER is the ledger of that registry's gate",
+        )
+    return digest
+
+
 def digest_of(ledger: LedgerReader, model: RegisteredModel) -> str:
     """The digest of the bytes that the version was registered with.
 

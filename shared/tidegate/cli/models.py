@@ -61,8 +61,9 @@ def located(
     """
     if path is not None and "@" not in uri:
         # The ledger alone knows: a host that has the files needs no registry.
-        subject = "/".join(registered.name_and_version(uri))
-        yield Place(subject, ledger.resolve(subject), lambda: Path(path))
+        name, version = registered.name_and_version(uri)
+        expected = registered.digest_by_number(ledger, name, version)
+        yield Place(f"{name}/{version}", expected, lambda: Path(path))
         return
     _require_room(to)
     model = registered.find(uri)

@@ -86,8 +86,14 @@ def read_git(folder: Path, redactor: Redactor, *, seconds: float = _SECONDS) -> 
     except _UntoldError as reason:
         said = redactor.text("git", str(reason))
         return GitState(str(folder), None, None, None, None, None, None, (said,))
-    git.quieten_filters()
     untold: list[str] = []
+    try:
+        git.quieten_filters()
+        is_quiet = True
+    except _UntoldError as reason:
+        # A filter would run with the first file that is looked at.
+        untold.append(str(reason))
+        is_quiet = False
 
     def told(*arguments: str) -> str | None:
         try:
@@ -101,7 +107,7 @@ def read_git(folder: Path, redactor: Redactor, *, seconds: float = _SECONDS) -> 
     branch = told("symbolic-ref", "--quiet", "--short", "HEAD")
     # As it is configured: what `insteadOf` makes of it is where some people keep their tokens.
     remote = told("config", "--get", "remote.origin.url")
-    changed, untracked = _changes(git, untold)
+    changed, untracked = _changes(git, untold) if is_quiet else (None, None)
     diff = None
     if commit is not None and changed:
         try:
@@ -180,13 +186,19 @@ class _Git:
         }
 
     def quieten_filters(self) -> None:
-        """Switch off each filter that the repository itself configures; the user's own stay."""
+        """Switch off each filter that the repository itself configures; the user's own stay.
+
+        Raises:
+            _UntoldError: which they are can't be told.
+        """
         try:
             listed = self.output(
                 "config", "--show-scope", "--includes", "--name-only", "-z", "--get-regexp",
                 r"^filter\..*\.(clean|smudge|process)$",
             )  # fmt: skip
-        except _UntoldError:
+        except _UntoldError as reason:
+            if reason.failed:
+                raise
             return
         fields = listed.decode("utf-8", "surrogateescape").split("\0")
         for scope, name in zip(fields[::2], fields[1::2], strict=False):

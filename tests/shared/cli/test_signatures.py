@@ -275,3 +275,10 @@ def test_a_host_with_the_files_asks_the_ledger_alone_for_a_numbered_version(
     assert result.code == 1
     assert "CHANGED" in result.out
     assert tidegate("verify", "models:/fraud/4", "--path", recorded).code == 3
+
+
+def test_what_somebody_calls_his_bytes_is_no_registered_version(tidegate, recorded):
+    assert tidegate("verify", recorded, "--subject", "fraud/4").code == 0
+    result = tidegate("verify", "models:/fraud/4", "--path", recorded)
+    assert result.code == 3
+    assert "no registration of fraud/4" in result.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import types
@@ -184,6 +185,31 @@ def test_the_program_of_that_test_would_be_run_by_git_itself(repository, tmp_pat
     (repository / "train.py").write_text("print(2)\n")
     run_git(repository, "diff", "HEAD")
     assert (tmp_path / "ran").exists()
+
+
+def test_a_git_that_can_not_tell_its_filters_is_asked_for_nothing_that_runs_one(
+    repository, tmp_path, monkeypatch
+):
+    """One from before 2.26 does not know the option by which they are asked for."""
+    real = shutil.which("git")
+    old = tmp_path / "bin" / "git"
+    old.parent.mkdir()
+    old.write_text(
+        f'#!/bin/sh\ncase "$*" in *--show-scope*) echo "unknown option" >&2; exit 129;; esac\n'
+        f'exec {real} "$@"\n'
+    )
+    old.chmod(0o755)
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\ncat\n")
+    program.chmod(0o755)
+    (repository / ".git" / "info" / "attributes").write_text("* filter=x\n")
+    run_git(repository, "config", "filter.x.clean", str(program))
+    (repository / "train.py").write_text("print(2)\n")
+    monkeypatch.setenv("PATH", f"{old.parent}:{os.environ['PATH']}")
+    state = read(repository)
+    assert (state.changed, state.diff, state.untracked) == (None, None, None)
+    assert state.untold == ("git config: unknown option",)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_nothing_is_fetched_for_a_repository_that_lacks_its_objects(repository, tmp_path):
