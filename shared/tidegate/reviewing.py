@@ -15,7 +15,12 @@ from tidegate.errors import RecordNotFoundError, UsageError
 from tidegate.policy import Action, Decision, ReviewVerdict
 from tidegate.policy.grounds import SIGNATURE_RULES, UNREAD, grounds_of_lineage
 from tidegate.policy.lineage import Lineage
-from tidegate.scanners.evidence import finding_fingerprint, unread_fingerprint
+from tidegate.scanners.evidence import (
+    Evidence,
+    claimed_fingerprint,
+    finding_fingerprint,
+    unread_fingerprint,
+)
 from tidegate.standing import StandingGate
 
 if TYPE_CHECKING:
@@ -89,7 +94,7 @@ class ReviewingGate(StandingGate):
             )
         expires = min(expires, now + timedelta(days=self.policy.waiver_days))
         digest = self.ledger.resolve(reference)
-        seen = self._fingerprints(digest, self._lineage_seen(reference, digest), rule)
+        seen = _fingerprints(*self._seen(reference, digest), rule)
         if not seen:
             raise UsageError(
                 f"the evidence on record has no finding of {rule}, and nothing else on record "
@@ -163,7 +168,7 @@ class ReviewingGate(StandingGate):
 
     def _review(self, reference: str, verdict: ReviewVerdict, actor: str, reason: str) -> Decision:
         digest = self.ledger.resolve(reference)
-        evidence = self.ledger.latest_evidence(digest)
+        evidence, lineage = self._seen(reference, digest)
         if evidence is None and verdict is ReviewVerdict.APPROVE:
             raise UsageError(
                 "there is no evidence to approve: these bytes have not been scanned",
@@ -172,7 +177,7 @@ class ReviewingGate(StandingGate):
         self.ledger.add_review(
             digest=digest,
             verdict=verdict,
-            fingerprints=self._fingerprints(digest, self._lineage_seen(reference, digest)),
+            fingerprints=_fingerprints(evidence, lineage),
             actor=actor,
             reason=reason,
             evidence_id=evidence.id if evidence else None,
@@ -180,32 +185,11 @@ class ReviewingGate(StandingGate):
         )
         return self._stand_everywhere(digest, reference, actor)
 
-    def _fingerprints(
-        self, digest: str, lineage: Lineage, rule: str | None = None
-    ) -> tuple[str, ...]:
-        """Of what stands against a digest: by its evidence, and by where it came from."""
-        prints = [
-            each
-            for ground in grounds_of_lineage(lineage)
-            if rule is None or ground.reason.rule == rule
-            for each in ground.fingerprints
-        ]
-        evidence = self.ledger.latest_evidence(digest)
-        if evidence is not None:
-            prints += [
-                finding_fingerprint(found)
-                for found in evidence.findings
-                if rule is None or found.rule == rule
-            ]
-            if rule is None or rule == UNREAD:
-                prints += [unread_fingerprint(part) for part in evidence.unread]
-        return tuple(sorted(set(prints)))
+    def _seen(self, reference: str, digest: str) -> tuple[Evidence | None, Lineage]:
+        """The evidence, and where it came from, as the reviewer has seen them.
 
-    def _lineage_seen(self, reference: str, digest: str) -> Lineage:
-        """Where it came from, as the reviewer has seen it.
-
-        Who names a decision by its number has seen what that one says; a recall that came since
-        is none of it.
+        Who names a decision by its number has seen what that one says; a recall or evidence that
+        came since is none of it.
         """
         from tidegate.ledger.references import decision_number
 
@@ -214,10 +198,30 @@ class ReviewingGate(StandingGate):
             try:
                 seen = self.ledger.decision(number)
             except RecordNotFoundError:
-                return self.lineage_of(digest)
-            if seen.digest == digest:
-                return seen.lineage
-        return self.lineage_of(digest)
+                seen = None
+            if seen is not None and seen.digest == digest:
+                if seen.evidence_id is None:
+                    return self.ledger.latest_evidence(digest), seen.lineage
+                return self.ledger.evidence(seen.evidence_id), seen.lineage
+        return self.ledger.latest_evidence(digest), self.lineage_of(digest)
 
     def _beyond_ceiling(self, label: str) -> bool:
         return type(self.policy.waiver_ceiling).from_label(label) > self.policy.waiver_ceiling
+
+
+def _fingerprints(
+    evidence: Evidence | None, lineage: Lineage, rule: str | None = None
+) -> tuple[str, ...]:
+    """Of what stands against an artifact: by its evidence, and by where it came from."""
+    prints = [
+        each
+        for ground in grounds_of_lineage(lineage)
+        if rule is None or ground.reason.rule == rule
+        for each in ground.fingerprints
+    ]
+    if evidence is not None:
+        name = finding_fingerprint if evidence.claimed_by is None else claimed_fingerprint
+        prints += [name(found) for found in evidence.findings if rule is None or found.rule == rule]
+        if rule is None or rule == UNREAD:
+            prints += [unread_fingerprint(part) for part in evidence.unread]
+    return tuple(sorted(set(prints)))

@@ -20,7 +20,8 @@ The rules, in the order in which they are applied:
 9. The newest review of the digest decides next. A rejection denies, whatever was found. An
    approval covers what its reviewer saw (by fingerprint), until it is as old as a waiver may
    be, and only up to the policy's `waiver_ceiling`. A ground with several fingerprints, as a held
-   base has, is covered only where all of them are.
+   base has, is covered only where all of them are. What somebody only claimed was seen by his
+   words: an approval of it covers a finding of another scan only if that says the same.
 10. A waiver in force covers the grounds of its rule that its author saw, up to the same ceiling.
     A waiver for another digest, an expired one, or one that runs longer than the policy allows,
     covers nothing.
@@ -249,8 +250,7 @@ def _review_cover(
         review is None
         or review.verdict is not ReviewVerdict.APPROVE
         or ground.severity > policy.waiver_ceiling
-        or not ground.fingerprints
-        or not set(ground.fingerprints) <= set(review.fingerprints)
+        or not ground.is_covered_by(review.fingerprints)
         or now >= review.created_at + timedelta(days=policy.waiver_days)
     ):
         return None
@@ -260,14 +260,14 @@ def _review_cover(
 def _waiver_for(
     policy: Policy, ground: Ground, waivers: Iterable[Waiver], digest: str, now: datetime
 ) -> Waiver | None:
-    if ground.severity > policy.waiver_ceiling or not ground.fingerprints:
+    if ground.severity > policy.waiver_ceiling:
         return None
     longest = timedelta(days=policy.waiver_days)
     for waiver in sorted(waivers, key=lambda each: each.id):
         if (
             waiver.digest == digest
             and waiver.rule == ground.reason.rule
-            and set(ground.fingerprints) <= set(waiver.fingerprints)
+            and ground.is_covered_by(waiver.fingerprints)
             and waiver.created_at <= now < waiver.expires_at
             and waiver.expires_at - waiver.created_at <= longest
         ):

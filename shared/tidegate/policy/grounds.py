@@ -5,13 +5,18 @@ Always holds: a ground without fingerprints is one that nobody can have seen, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from tidegate.policy.lineage import HeldBase, Lineage, RecallReach, base_fingerprints, told
 from tidegate.policy.model import Action, Policy, Reason, Review
 from tidegate.policy.signatures import SignatureCheck
-from tidegate.scanners.evidence import Evidence, finding_fingerprint, unread_fingerprint
+from tidegate.scanners.evidence import (
+    Evidence,
+    claimed_fingerprint,
+    finding_fingerprint,
+    unread_fingerprint,
+)
 from tidegate.scanners.interface import Finding, Severity
 from tidegate.scanners.rules import rule_of
 
@@ -41,6 +46,14 @@ class Ground:
     fingerprints: tuple[str, ...]
     """Who covers it has seen all of these. Empty for what nobody can have seen."""
     denies: bool = False
+    alike: str | None = None
+    """Or this: the same thing, as somebody else's evidence about the bytes says it."""
+
+    def is_covered_by(self, seen: Collection[str]) -> bool:
+        """Whether whoever has seen that has seen this ground."""
+        if not self.fingerprints:
+            return False
+        return self.alike in seen or set(self.fingerprints) <= set(seen)
 
 
 def grounds_of(policy: Policy, evidence: Evidence | None) -> tuple[list[Ground], list[Reason]]:
@@ -66,7 +79,10 @@ def grounds_of(policy: Policy, evidence: Evidence | None) -> tuple[list[Ground],
             notes.append(reason)
         else:
             denies = policy.deny_at is not None and severity >= policy.deny_at
-            grounds.append(Ground(reason, severity, (finding_fingerprint(finding),), denies))
+            own, told = finding_fingerprint(finding), claimed_fingerprint(finding)
+            if evidence.claimed_by is not None:
+                own, told = told, own
+            grounds.append(Ground(reason, severity, (own,), denies, alike=told))
     for part in evidence.unread:
         reason = Reason(
             UNREAD,

@@ -38,6 +38,17 @@ def finding_fingerprint(finding: Finding) -> str:
     return _short_hash("finding", finding.rule, finding.path, finding.member or "", about)
 
 
+def claimed_fingerprint(finding: Finding) -> str:
+    """The same for a finding that somebody only claims: by his words, and by how grave he calls it.
+
+    Who approves it has seen no more than that. A scan that finds the same thing in other words, or
+    graver, is not what he approved.
+    """
+    return _short_hash(
+        "claimed", finding_fingerprint(finding), finding.severity.label, finding.message
+    )
+
+
 def unread_fingerprint(unread: Unread) -> str:
     """The same for a part that was not looked at."""
     return _short_hash("unread", unread.path, unread.member or "", unread.reason)

@@ -200,3 +200,37 @@ def test_severity_is_part_of_what_is_claimed_and_not_of_what_it_is_known_by(
     softer = an_evidence(a_manifest("softened"), severity=Severity.INFO, ruleset=RULESET)
     with pytest.raises(UsageError, match="graver"):
         claim(console, softer, "softened", "w")
+
+
+def test_an_approval_of_soft_words_covers_no_finding_that_is_graver(console: Console) -> None:
+    """Who claims what is there as half so bad gets no approval for what the own side finds."""
+    name = "soft-words"
+    softer = an_evidence(a_manifest(name), severity=Severity.HIGH, ruleset=RULESET)
+    held = claim(console, softer, name)
+    assert held.outcome is Outcome.QUARANTINE
+    with Ledger.open(console.database) as own:
+        gate = Gate(POLICY, own)
+        assert gate.approve(f"#{held.id}", actor="ada", reason="seen").allowed
+        found = an_evidence(a_manifest(name), severity=Severity.CRITICAL, ruleset=RULESET)
+        graver = gate.settle(Action.REGISTER, a_manifest(name), found, subject=name)
+        assert not graver.allowed
+
+
+def test_an_approval_of_a_claim_covers_the_own_scan_that_says_the_same(console: Console) -> None:
+    name = "same-words"
+    claimed = claim(console, bad(name), name)
+    with Ledger.open(console.database) as own:
+        gate = Gate(POLICY, own)
+        gate.approve(f"#{claimed.id}", actor="ada", reason="seen")
+        assert gate.settle(Action.REGISTER, a_manifest(name), bad(name), subject=name).allowed
+
+
+def test_who_approves_a_decision_by_its_number_approves_no_evidence_that_came_since(
+    console: Console,
+) -> None:
+    name = "came-since"
+    seen = claim(console, clean(name), name, "first")
+    claim(console, bad(name), name, "second")
+    with Ledger.open(console.database) as own:
+        gate = Gate(POLICY, own)
+        assert not gate.approve(f"#{seen.id}", actor="ada", reason="seen").allowed
