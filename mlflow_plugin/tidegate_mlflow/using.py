@@ -153,9 +153,7 @@ class Using(Registering):
                 "Wait for it; if the server was stopped meanwhile, register the model again."
             )
         decision = self._standing(row, action)
-        if action is not Action.DEPLOY:
-            # What may not be deployed may still be loaded, and its status says so.
-            self._show(row, decision)
+        self._show(row, self._for_loading(row, decision))
         self._mark(row, decision)
         if not decision.allowed:
             _log.warning("Tidegate refused to %s %s.", action.value, printable(row.subject))
@@ -185,6 +183,13 @@ class Using(Registering):
                 actor=host.acting_user(),
                 expected=known.digest,
             )
+
+    def _for_loading(self, row: VersionRow, decision: Decision) -> Decision:
+        """What the version's status goes by: what may not be promoted may still be loaded."""
+        known = self._registration(row)
+        if decision.action is Action.LOAD or known is None or known.digest != decision.digest:
+            return decision
+        return self.gate.standing_of(decision.digest, Action.LOAD, subject=row.subject)
 
     def _status_now(self, row: VersionRow) -> str:
         """The status that a version's row has from now on, by how its bytes stand on record."""

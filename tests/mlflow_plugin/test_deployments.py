@@ -150,11 +150,11 @@ def test_a_folder_is_deployed_only_where_a_ledger_vouches_and_as_it_was_checked(
     assert "nobody vouches" in refusal(lambda: client.create_deployment("fraud", str(folder)))
 
 
-def test_what_may_be_loaded_and_not_deployed_stays_ready(
+def test_what_may_be_loaded_and_not_promoted_or_deployed_stays_ready(
     models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = tmp_path / "policy.yaml"
-    policy.write_text("schema: 1\nchain: {actions: [deploy]}\n")
+    policy.write_text("schema: 1\nchain: {actions: [alias, stage, deploy]}\n")
     monkeypatch.setenv("TIDEGATE_POLICY", str(policy))
     database = f"sqlite:///{tmp_path}/mlflow.db"
     mlflow.set_tracking_uri(database)
@@ -163,9 +163,13 @@ def test_what_may_be_loaded_and_not_deployed_stays_ready(
     client.create_registered_model("local")
     client.create_model_version("local", str(models["clean"]))
     target = get_deploy_client("tidegate:recording")
-    message = refusal(lambda: target.create_deployment("fraud", "models:/local/1"))
-    assert "CHAIN-STEP" in message
-    assert client.get_model_version("local", "1").status == "READY"
+    for use in (
+        lambda: target.create_deployment("fraud", "models:/local/1"),
+        lambda: client.set_registered_model_alias("local", "champion", "1"),
+        lambda: client.transition_model_version_stage("local", "1", "Production"),
+    ):
+        assert "CHAIN-STEP" in refusal(use)
+        assert client.get_model_version("local", "1").status == "READY"
     assert mlflow.sklearn.load_model("models:/local/1").predict(EXAMPLE).tolist() == [0]
 
 
