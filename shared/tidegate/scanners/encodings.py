@@ -45,6 +45,9 @@ _SHORTER = re.compile(b"a" * 32)
 _SPACED = re.compile(rb"(?:\d{1,3}, ?){16}|begin [0-7]{3,4} \S|[01]{8} [01]{8} [01]{8} ")
 _QUOTED = re.compile(r"[^'\"]{0,8}('''|\"\"\"|'|\")([!-~]{40,})\1[^'\"]{0,8}")
 _BEYOND_64 = re.compile(r"[^A-Za-z0-9+/=_-]")
+# A row of a table of numbers. Of the groups of five by which a base of 85 writes four bytes, one
+# in six thousand is of these letters alone: no pickle can be written so.
+_ROW = re.compile(r"[0-9.,;|eE+-]++")
 
 _Z85_LETTERS = (
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
@@ -112,7 +115,7 @@ def _in_run(run: str) -> Iterator[Stretch]:
             yield from _of_forms(part, _OF_ONE_CASE)
         if _BEYOND_64.search(part) is None:
             continue
-        for kind, pattern, letters, decode in _OF_85:
+        for kind, pattern, letters, decode in () if _ROW.fullmatch(part) else _OF_85:
             found = pattern.search(part)
             if found is not None and _may_begin(_first_bytes(found[0], letters)):
                 yield from _of_forms(found[0], ((kind, pattern, decode),))
