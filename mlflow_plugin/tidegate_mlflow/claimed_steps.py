@@ -49,6 +49,7 @@ _MLMODEL_LINE = re.compile(
 )
 _MOST = 500
 _LARGEST_DATA = 1 << 30
+"""Bytes of all data sets of a run together that a registration hashes, each once."""
 _OUTCOMES = {"FINISHED": StepOutcome.SUCCEEDED, "FAILED": StepOutcome.FAILED,
              "KILLED": StepOutcome.FAILED}  # fmt: skip
 
@@ -146,6 +147,7 @@ def _code_and_environment(tags: Mapping[str, str]) -> Iterator[Material]:
 
 def _datasets(run: Run, redactor: Redactor) -> Iterator[tuple[dict[str, Any], Material | None]]:
     """What the run says of each data set, and the material where there is a real digest."""
+    here = _DataHere(run)
     for given in (run.inputs.dataset_inputs if run.inputs else ())[:_MOST]:
         dataset, labels = given.dataset, {tag.key: tag.value for tag in given.tags}
         source = _source(dataset.source)
@@ -158,7 +160,7 @@ def _datasets(run: Run, redactor: Redactor) -> Iterator[tuple[dict[str, Any], Ma
             "context": labels.get("mlflow.data.context"),
         }
         name, shown = str(said["name"]), said["uri"] or None
-        manifest = _read_here(run, uri)
+        manifest = here.read(uri)
         claimed = labels.get(DIGEST_TAG) or run.data.tags.get(data_tag(uri), "").partition(" ")[0]
         if manifest is not None:
             yield said, material(name, "data", manifest, uri=shown)
@@ -176,29 +178,45 @@ def _source(text: str | None) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _read_here(run: Run, uri: str) -> Manifest | None:
-    """The manifest of a data set among the run's own artifacts, if they lie on this disk."""
-    root = str(run.info.artifact_uri or "").rstrip("/")
-    run_uri = f"runs:/{run.info.run_id}"
-    if uri.startswith(f"{run_uri}/"):
-        uri = root + uri.removeprefix(run_uri)
-    if not root.startswith("mlflow-artifacts:") or not uri.startswith(f"{root}/"):
-        return None
-    if ".." in unquote(unquote(uri)).split("/"):
-        return None
-    try:
-        with on_load.not_for_the_gate_itself():
-            repository, path = host.artifact_place(uri)
-            local = repository.get_local_path(path)
-        if local is None:
+class _DataHere:
+    """Data sets among the run's own artifacts, if they lie on this disk."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._root = str(run.info.artifact_uri or "").rstrip("/")
+        self._left = _LARGEST_DATA
+        self._known: dict[str, Manifest | None] = {}
+
+    def read(self, uri: str) -> Manifest | None:
+        """The manifest of one; None where it is elsewhere, or there is too much to hash."""
+        run_uri = f"runs:/{self._run.info.run_id}"
+        if uri.startswith(f"{run_uri}/"):
+            uri = self._root + uri.removeprefix(run_uri)
+        if not self._root.startswith("mlflow-artifacts:") or not uri.startswith(f"{self._root}/"):
             return None
-        source = LocalSource(local)
-        if sum(file.size for file in source.list_files()[1]) > _LARGEST_DATA:
+        if ".." in unquote(unquote(uri)).split("/"):
             return None
-        return read_manifest(source)
-    except Exception as error:  # noqa: BLE001 - MLflow's repositories raise kinds of their own
-        _log.info("a data set of run %s can't be read: %s", run.info.run_id, error)
-        return None
+        if uri not in self._known:
+            self._known[uri] = self._hashed(uri)
+        return self._known[uri]
+
+    def _hashed(self, uri: str) -> Manifest | None:
+        try:
+            with on_load.not_for_the_gate_itself():
+                repository, path = host.artifact_place(uri)
+                local = repository.get_local_path(path)
+            if local is None:
+                return None
+            source = LocalSource(local)
+            size = sum(file.size for file in source.list_files()[1])
+            if size > self._left:
+                return None
+            self._left -= size
+            return read_manifest(source)
+        except Exception as error:  # noqa: BLE001 - MLflow's repositories raise kinds of their own
+            run_id = self._run.info.run_id
+            _log.info("a data set of run %s can't be read: %s", run_id, error)
+            return None
 
 
 def _bases(

@@ -277,3 +277,34 @@ def test_nobody_makes_up_a_descent_for_others_models_by_one_of_their_files(
     source = f"{run.info.artifact_uri}/{shared}"
     registry.create(registry.name(), source, run_id=run.info.run_id)
     registry.client.get_model_version_download_uri(registered.name, registered.version)
+
+
+def test_a_run_gets_no_more_hashed_for_naming_its_data_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each data set is hashed once, and all of them together up to a limit."""
+    from types import SimpleNamespace
+
+    from tidegate_mlflow import claimed_steps, host
+
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("0123456789")
+    hashed: list[str] = []
+
+    def read(source: Any) -> Any:
+        hashed.append("one")
+        return read_manifest(source)
+
+    def at(uri: str) -> tuple[Any, str]:
+        place = SimpleNamespace(get_local_path=lambda path: str(tmp_path / path))
+        return place, uri.rpartition("/")[2]
+
+    monkeypatch.setattr(claimed_steps, "read_manifest", read)
+    monkeypatch.setattr(claimed_steps, "_LARGEST_DATA", 15)
+    monkeypatch.setattr(host, "artifact_place", at)
+    info = SimpleNamespace(run_id="r", artifact_uri="mlflow-artifacts:/0/r/artifacts")
+    here = claimed_steps._DataHere(SimpleNamespace(info=info))
+    found = [here.read("runs:/r/a.csv") for _ in range(5)]
+    assert found == [read_manifest(tmp_path / "a.csv")] * 5
+    assert here.read("runs:/r/b.csv") is None
+    assert hashed == ["one"]

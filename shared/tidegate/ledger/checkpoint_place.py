@@ -115,9 +115,10 @@ class _File(CheckpointPlace):
             raise OvertakenError(
                 f"the checkpoint {os.fspath(self._target)!r} was changed meanwhile"
             )
-        draft = self._target.with_name(f".{self._target.name}.{os.getpid()}")
+        draft = self._target.with_name(f".{self._target.name}.{os.urandom(8).hex()}")
         try:
-            with draft.open("w", encoding="utf-8") as file:
+            # In a folder that others write to too, nobody's link of that name is followed.
+            with draft.open("x", encoding="utf-8") as file:
                 file.write(note)
                 file.flush()
                 os.fsync(file.fileno())

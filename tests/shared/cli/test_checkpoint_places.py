@@ -171,3 +171,20 @@ def test_a_console_that_lies_about_the_continuation_is_found_out(full: str) -> N
         require_continuation(after, before, proof)
     with pytest.raises(UsageError):
         require_continuation(before, after.replace("tidegate.dev", "tidegate.example"), proof)
+
+
+def test_a_link_where_the_draft_would_be_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may write to the folder too; a guessed name does not help them."""
+    import os
+
+    from tidegate.ledger.checkpoint_place import Standing, place_of
+
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    monkeypatch.setattr(os, "urandom", lambda size: b"\0" * size)
+    (tmp_path / f".kept.txt.{'00' * 8}").symlink_to(precious)
+    with pytest.raises(UsageError, match="can't be written"):
+        place_of(str(tmp_path / "kept.txt")).write("a note", Standing(None))
+    assert precious.read_text() == "mine"
