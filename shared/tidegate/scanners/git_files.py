@@ -62,7 +62,7 @@ def report_pointer(subject: Subject, report: Report) -> None:
 
 def may_be_settings(chunk: bytes) -> bool:
     """Whether the text has a section of a git configuration."""
-    return _SECTION.search(chunk) is not None
+    return b"[" in chunk and _SECTION.search(chunk) is not None
 
 
 def report_settings(text: str, subject: Subject, report: Report) -> None:

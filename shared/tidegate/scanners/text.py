@@ -34,6 +34,9 @@ _TAG_HINT = re.compile(
     rb"|lambda\b|fn\b|import\b|shell\b)",
     re.MULTILINE,
 )
+# What each of the shapes has in it: a plain word is found a hundred times as fast as a pattern.
+_TAG_WORDS = (b"!", b"%TAG", b"yaml.org,2002", b": &")
+_TARGET_WORDS = (b"_target_", b"class_path", b"auto_map", b"class_name")
 _TARGET_HINT = re.compile(rb"\b(?:_target_|class_path|auto_map|class_name)\b\W{0,3}:")
 _RECIPE = re.compile(
     r"(?:.+\.)?(?:dockerfile|containerfile|makefile|gnumakefile|procfile|jenkinsfile|snakefile"
@@ -52,6 +55,10 @@ _MARKS = (
 )
 
 
+def _has(text: bytes, words: tuple[bytes, ...], shape: re.Pattern[bytes]) -> bool:
+    return any(word in text for word in words) and shape.search(text) is not None
+
+
 class _Look:
     """What one pass over the text has seen that is worth another."""
 
@@ -64,8 +71,8 @@ class _Look:
     def see(self, chunk: bytes) -> None:
         """Look at the next piece of the text."""
         joined = self._before + chunk
-        self.tags = self.tags or _TAG_HINT.search(joined) is not None
-        self.targets = self.targets or _TARGET_HINT.search(joined) is not None
+        self.tags = self.tags or _has(joined, _TAG_WORDS, _TAG_HINT)
+        self.targets = self.targets or _has(joined, _TARGET_WORDS, _TARGET_HINT)
         self.encoded = self.encoded or worth_a_look(chunk)
         self.template = self.template or b"{{" in chunk or b"{%" in chunk
         self.settings = self.settings or may_be_settings(joined)
