@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import os
 import posixpath
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
@@ -129,6 +130,7 @@ class VerifyingRunsRepository(client_host.RunsArtifactRepository):
             return model.download_artifacts(rest, target)
         claims = self._claims(run_id, path)
         if not claims:
+            self._refuse_disguise(run_id, path)
             vouching.require_nothing(Claim(printable(self.artifact_uri)), self._settings)
             return str(super().download_artifacts(artifact_path, dst_path))
         with _refusing(next(iter(claims.values()))), _staged(dst_path) as stage:
@@ -142,6 +144,17 @@ class VerifyingRunsRepository(client_host.RunsArtifactRepository):
                 if (stage.folder / place).exists():
                     _check_whole(claims[place], stage, place, self._settings)
             return str(stage.deliver(base) / within)
+
+    def _refuse_disguise(self, run_id: str, path: str) -> None:
+        """Raise for a path that a server would take for one that a version was made from."""
+        plain = _as_servers_read(path)
+        if plain != path and self._claims(run_id, plain):
+            shown = printable(f"runs:/{run_id}/{plain}")
+            raise RefusedOnLoadError(
+                f"Tidegate: {printable(repr(path))} is another spelling of {shown}, of which a "
+                "version was made, so it can't be told which bytes are meant.\n"
+                f"  To mend it: ask for {shown}"
+            )
 
     def _root(self, run_id: str) -> str:
         uri = client_host.RunsArtifactRepository.get_underlying_uri(
@@ -268,6 +281,14 @@ def _refusing(claim: Claim) -> Iterator[None]:
     except TidegateError as error:
         _log.warning("Tidegate refused to load %s: %s", claim.shown, error.message)
         raise RefusedOnLoadError(f"Tidegate: {error.explain()}") from error
+
+
+def _as_servers_read(path: str) -> str:
+    """A path as it comes out at the end of a URL: without escapes, and before a query."""
+    plain = path
+    while (decoded := unquote(plain)) != plain:
+        plain = decoded
+    return _inside(re.split("[?#]", plain.replace("\\", "/"), maxsplit=1)[0])
 
 
 def _inside(path: str | None) -> str:

@@ -385,6 +385,22 @@ def test_a_runs_folder_that_was_changed_after_registration_is_refused(
 
 
 @on_sqlite
+@pytest.mark.parametrize(
+    "path", ["mod%65l", "mod%2565l/MLmodel", "model%2FMLmodel", "x/..%2Fmodel"]
+)
+def test_no_spelling_of_a_runs_folder_gets_past_the_check(
+    registry: Any, models: dict[str, Path], path: str
+) -> None:
+    version = registry.register(models["clean"])
+    run_id = version.source.split("/")[-3]
+    (registry.logged_bytes_of(version) / "extra.txt").write_text("hello")
+    uri = f"runs:/{run_id}/{path}"
+    assert "another spelling" in held_back(lambda: mlflow.artifacts.download_artifacts(uri))
+    registry.client.log_text(run_id, "hello", "notes/50%.txt")
+    assert mlflow.artifacts.load_text(f"runs:/{run_id}/notes/50%.txt") == "hello"
+
+
+@on_sqlite
 def test_a_runs_other_files_are_had_as_ever(registry: Any, models: dict[str, Path]) -> None:
     version = registry.register(models["clean"])
     run_id = version.source.split("/")[-3]
