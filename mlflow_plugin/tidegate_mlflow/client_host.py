@@ -24,6 +24,7 @@ from mlflow.store.artifact.models_artifact_repo import (
 from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 from mlflow.utils.file_utils import create_tmp_dir
 from mlflow.utils.uri import (
+    get_databricks_profile_uri_from_artifact_uri,
     is_databricks_unity_catalog_uri,
     is_databricks_uri,
     is_oss_unity_catalog_uri,
@@ -39,6 +40,7 @@ __all__ = [
     "add_model_meta",
     "get_artifact_repository",
     "logged_model_of_run",
+    "names_databricks",
     "new_folder",
     "registry_has_tags",
     "repositories",
@@ -54,6 +56,13 @@ def repositories() -> dict[str, Any]:
 def new_folder() -> str:
     """A new, private, empty folder where MLflow keeps what it downloads."""
     return str(create_tmp_dir())
+
+
+def names_databricks(uri: str) -> bool:
+    """Whether a model's address names a registry of Databricks', as `models://profile@databricks/`
+    does, so that MLflow asks that one.
+    """
+    return get_databricks_profile_uri_from_artifact_uri(uri) is not None
 
 
 def registry_has_tags() -> bool:

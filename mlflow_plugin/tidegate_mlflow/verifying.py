@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
@@ -59,8 +59,8 @@ class VerifyingModelsRepository(client_host.ModelsArtifactRepository):
         """What the registry says of it; asked once."""
         if self._claim is None:
             shown = printable(self.artifact_uri)
-            if urlsplit(self.artifact_uri).netloc:
-                # Of a registry of Databricks' that the address names, which is behind no gate.
+            if client_host.names_databricks(self.artifact_uri):
+                # Which is behind no gate. Of any other host in an address MLflow takes no notice.
                 self._claim = Claim(shown)
             elif self.is_logged_model_uri:
                 model_id = self.artifact_uri.rstrip("/").rsplit("/", 1)[-1]

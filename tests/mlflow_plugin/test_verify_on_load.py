@@ -401,6 +401,28 @@ def test_no_spelling_of_a_runs_folder_gets_past_the_check(
 
 
 @on_sqlite
+@pytest.mark.parametrize("start", ["models://other", "models://user@other", "models://:1"])
+def test_a_host_in_a_models_address_is_no_way_around(
+    registry: Any,
+    models: dict[str, Path],
+    on_the_way: Callable[[Callable[[], None]], None],
+    start: str,
+) -> None:
+    """MLflow takes no notice of it, and asks its own registry."""
+    version = registry.register(models["clean"])
+
+    def exchange() -> None:
+        folder = served(registry, version)
+        writable(folder)
+        (folder / "extra.txt").write_text("hello")
+
+    uri = f"{start}/{version.name}/1"
+    assert Path(mlflow.artifacts.download_artifacts(uri)).is_dir()
+    on_the_way(exchange)
+    assert "CHANGED" in held_back(lambda: mlflow.artifacts.download_artifacts(uri))
+
+
+@on_sqlite
 def test_a_runs_other_files_are_had_as_ever(registry: Any, models: dict[str, Path]) -> None:
     version = registry.register(models["clean"])
     run_id = version.source.split("/")[-3]
