@@ -61,8 +61,9 @@ class Target:
 class Affected:
     """An artifact that a recall reaches.
 
-    `names` are those under which it was decided on, `versions` its registrations as
-    (store, name, version), `owners` who decided on it, registered it or ran the steps that made it.
+    `names` are those under which it was decided on, or else what steps call it; `versions` its
+    registrations as (store, name, version); `owners` who decided on it, registered it or ran the
+    steps that made it.
     `way` leads from it back to what was recalled. `decision` is how it stands now; None where
     nobody ever decided on it, or in a dry run.
     """
@@ -158,7 +159,14 @@ def resolve(gate: Gate, what: str) -> Target:
 
 def _by_name(gate: Gate, name: str) -> str:
     """The one thing that is on record under a name or the beginning of a digest."""
-    nodes = nodes_of(gate.ledger, name)
+    try:
+        nodes = nodes_of(gate.ledger, name)
+    except RecordNotFoundError as error:
+        raise RecordNotFoundError(
+            f"there is no file {name!r} here, and {error.message}",
+            remedy="give a path, a package as name==version, the digits of a digest, a version "
+            "such as fraud/3, or what a step called it",
+        ) from error
     if len(nodes) == 1:
         return nodes[0]
     # The beginning of a content's hash, which stands for all names of the file.
@@ -284,6 +292,10 @@ def _affected(connection: Connection, digest: str, way: tuple[Hop, ...]) -> Affe
         actor = _actor_of(connection, step_id)
         if actor:
             owners[actor] = None
+    if not names and not versions:
+        # What no step made and nobody decided on, as a data set, is called as its readers call it.
+        called = select(edge.name).where(edge.source == digest).order_by(edge.id).limit(1)
+        names |= dict.fromkeys(connection.execute(called).scalars())
     return Affected(digest, tuple(names), versions, tuple(owners), way)
 
 

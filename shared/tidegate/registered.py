@@ -25,6 +25,10 @@ PREFIX = "models:/"
 _VERSION = re.compile(r"models:/(?P<name>[^/@]+)/(?P<version>[1-9][0-9]*)")
 _ALIAS = re.compile(r"models:/(?P<name>[^/@]+)@(?P<alias>[^/@]+)")
 _GROUP = "tidegate.registries"
+_REMEDY = (
+    "in a clone of Tidegate's repository: pip install '.[mlflow]'; or give the version's number "
+    "and --path"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,14 @@ def registry() -> Registry:
     if found is None:
         raise OperatorError(
             "no adapter for a model registry is installed here",
-            remedy="pip install 'tidegate[mlflow]', or give the version's number and --path",
+            remedy=_REMEDY,
         )
     try:
         adapter: Registry = found.load()()
     except ImportError as error:
         raise OperatorError(
             f"the adapter for the model registry can't be loaded: {error}",
-            remedy="pip install 'tidegate[mlflow]', or give the version's number and --path",
+            remedy=_REMEDY,
         ) from error
     return adapter
 

@@ -97,7 +97,8 @@ class SigningKey:
                 pem = file.read(1 << 16)
         except OSError as error:
             raise OperatorError(
-                f"the signing key {os.fspath(path)!r} can't be read: {error.strerror}"
+                f"the signing key {os.fspath(path)!r} can't be read: {error.strerror}",
+                remedy="name the PEM file of the private key",
             ) from error
         if stat.S_IMODE(mode) & 0o077:
             raise OperatorError(

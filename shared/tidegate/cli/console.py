@@ -67,7 +67,8 @@ def serve(
         from tidegate.console.app import make_app
     except ImportError as error:
         raise click.ClickException(
-            f"the console needs {error.name}: pip install 'tidegate[console]'"
+            f"the console needs {error.name}: in a clone of Tidegate's repository, "
+            "pip install '.[console]'"
         ) from error
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("give --tls-cert and --tls-key together")

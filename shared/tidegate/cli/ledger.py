@@ -137,7 +137,10 @@ def export(file: str, ledger: str | None) -> None:
             with Path(file).open("x", encoding="utf-8") as target:
                 target.writelines(lines(opened))
         except OSError as error:
-            raise UsageError(f"the file {file!r} can't be written: {error.strerror}") from error
+            raise UsageError(
+                f"the file {file!r} can't be written: {error.strerror}",
+                remedy="name a new file, in a folder that you may write to",
+            ) from error
 
 
 @command.command("compare")
@@ -212,7 +215,10 @@ def _read_note(name: str) -> str:
         with Path(name).open("rb") as file:
             return file.read(_NOTE_LIMIT).decode()
     except OSError as error:
-        raise UsageError(f"the checkpoint {name!r} can't be read: {error.strerror}") from error
+        raise UsageError(
+            f"the checkpoint {name!r} can't be read: {error.strerror}",
+            remedy="give a file that `tidegate ledger checkpoint --output FILE` wrote",
+        ) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"the file {name!r} is no checkpoint") from error
 

@@ -77,7 +77,10 @@ def write_or_emit(text: str, output: str | None, *, beside: Sequence[str] = ()) 
     try:
         Path(output).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"the file {output!r} can't be written: {error.strerror}") from error
+        raise UsageError(
+            f"the file {output!r} can't be written: {error.strerror}",
+            remedy="name a file in a folder that you may write to",
+        ) from error
 
 
 def check_output(output: str | None, beside: Sequence[str]) -> None:

@@ -121,6 +121,8 @@ def command(
                 emit(f"{decision.explain()}\n")
                 if signed is not None:
                     emit(f"  {signed.line()}\n")
+                    if decision.allowed and not signed.counts:
+                        emit("  So it does not pass here.\n")
             if signed is not None and not signed.counts:
                 worst = 1
             if not decision.allowed:

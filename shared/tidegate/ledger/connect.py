@@ -189,7 +189,7 @@ def _missing_driver(url: URL, error: ImportError) -> LedgerUnavailableError:
     driver = url.get_driver_name()
     return LedgerUnavailableError(
         f"the database driver {error.name or driver!r} that {hidden(url)} needs is not installed",
-        remedy="pip install 'tidegate[postgres]' and write postgresql+pg8000://…"
+        remedy="pip install pg8000, and write postgresql+pg8000://…"
         if url.get_backend_name() == "postgresql"
         else f"install {driver}, or {_SUPPORTED}",
     )

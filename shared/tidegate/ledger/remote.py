@@ -109,7 +109,7 @@ class RemoteLedger:
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_") and hasattr(Ledger, name):
             raise UsageError(
-                f"a ledger over HTTP has no {name!r}: that needs its database",
+                "that needs the ledger's database, and this is a console's address",
                 remedy="run this where the database is, with its URL in TIDEGATE_LEDGER",
             )
         raise AttributeError(name)

@@ -102,7 +102,9 @@ def _where_to_ask(decision: Decision) -> str:
     """Whom a person asks, and by which number. What is on no record has none."""
     whom = printable(decision.contact) if decision.contact else "your registry admin"
     if decision.id is None:
-        return f"Ask {whom}; nothing is on record of it yet."
+        if decision.evidence_id is None:
+            return f"Ask {whom}; no scan of it is on record yet."
+        return f"Ask {whom} for a review, by its digest."
     parts = [f"Ask {whom} for a review: tidegate review show {decision.id}"]
     if decision.review_url:
         parts.append(printable(decision.review_url))

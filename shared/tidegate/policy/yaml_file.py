@@ -63,9 +63,8 @@ def read_as(model: type[_File], text: str, *, whole: str) -> _File:
     try:
         value = model.model_validate(data)
     except ValidationError as error:
-        problems += [
-            f"line {_line_of(node, item['loc'])}: {_words(model, item)}" for item in error.errors()
-        ]
+        found = [(_line_of(node, item["loc"]), _words(model, item)) for item in error.errors()]
+        problems += [f"line {line}: {words}" for line, words in sorted(found)]
         raise FileProblems(*problems) from error
     if problems:
         raise FileProblems(*problems)

@@ -156,6 +156,9 @@ def test_through_a_console_the_continuation_is_checked_here(
             result = tidegate("ledger", command, *more, "--ledger", console.address)
             assert result.code == 2
             assert "needs the ledger's database" in result.err
+        result = tidegate("recall", "x", "--reason", "y", "--ledger", console.address)
+        assert result.code == 2
+        assert "needs the ledger's database" in result.err
 
 
 def test_a_console_that_lies_about_the_continuation_is_found_out(full: str) -> None:

@@ -42,6 +42,12 @@ def test_a_recall_holds_what_a_recorded_command_made_of_the_file(tidegate, train
     assert "lifted by ada" in tidegate("recall", "--list").out
 
 
+def test_a_data_set_is_called_as_the_steps_that_read_it_call_it(tidegate, trained):
+    lines = tidegate("recall", "claims.csv", "--dry-run").out.splitlines()
+    assert lines[1].endswith("…  claims.csv")
+    assert "(no name)" not in "".join(lines)
+
+
 def test_a_dry_run_and_json_say_the_same_and_write_nothing(tidegate, trained):
     result = tidegate("recall", "claims.csv", "--dry-run", "-f", "json")
     data = json.loads(result.out)
@@ -80,7 +86,9 @@ def test_a_name_that_is_not_on_record_recalls_nothing(tidegate):
     tidegate("db", "upgrade")
     result = tidegate("recall", "claims", "--reason", "x")
     assert result.code == 2
+    assert "no file 'claims' here" in result.err
     assert "no record of 'claims'" in result.err
+    assert "name==version" in result.err
     assert tidegate("recall", "--list").out == "Nothing is recalled.\n"
 
 

@@ -114,7 +114,9 @@ def test_somebody_elses_signature_is_1_in_both_formats(tidegate, recorded, keys)
     other.write_text(public_pem(curve_key()))
     tidegate("sign", recorded, "--key", keys[0], "-o", "model.sig")
     verify = ("verify", recorded, "--key", other, "--signature", "model.sig")
-    assert tidegate(*verify).code == 1
+    result = tidegate(*verify)
+    assert result.code == 1
+    assert result.out.rstrip().endswith("So it does not pass here.")
     result = tidegate(*verify, "-f", "json")
     assert result.code == 1
     (row,) = json.loads(result.out)["artifacts"]

@@ -265,7 +265,7 @@ def test_a_ledgers_url_shows_no_password() -> None:
 def test_a_missing_driver_is_named_with_what_to_install() -> None:
     error = refused("postgresql+psycopg2cffi://ada@127.0.0.1/ledger")
     assert "psycopg2cffi" in error.message
-    assert "tidegate[postgres]" in str(error.remedy)
+    assert "pg8000" in str(error.remedy)
 
 
 def test_a_url_without_a_driver_takes_the_one_that_is_installed(

@@ -79,6 +79,14 @@ def test_all_errors_are_told_at_once() -> None:
     assert len(caught.value.problems) == 3
 
 
+def test_errors_are_told_in_the_order_of_their_lines() -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse_policy("schema: 1\nother: 1\nhold_at: x\nwaivers: {days: 1}\n")
+    assert [each.partition(":")[0] for each in caught.value.problems] == [
+        "line 2", "line 3", "line 4",
+    ]  # fmt: skip
+
+
 def test_an_empty_file_is_no_policy(tmp_path: Path) -> None:
     (tmp_path / "tidegate.yaml").touch()
     with pytest.raises(PolicyError, match="1 error"):

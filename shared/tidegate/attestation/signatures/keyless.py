@@ -55,7 +55,7 @@ class SigstoreTrust(Trust):
         except ImportError as error:
             raise SigningExtraMissingError(
                 f"the Sigstore signature can't be checked here: {error}",
-                remedy="pip install 'tidegate[signing]'",
+                remedy="in a clone of Tidegate's repository: pip install '.[signing]'",
             ) from error
         policy = Identity(identity=self._identity, issuer=self._issuer)
         try:

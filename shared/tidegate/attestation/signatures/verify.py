@@ -41,8 +41,10 @@ class KeyTrust(Trust):
         self._keys = tuple(each for each in keys.values() if each.key.key.keytype == "ecdsa")
         if not self._keys:
             raise UsageError(
-                "the key list has no ECDSA key, and models are signed by no other kind",
-                remedy="add the public key that models are signed with",
+                "nothing says whose signatures count: the key list has no ECDSA key, and models "
+                "are signed by no other kind",
+                remedy="name the signer's public key with --key FILE, in the policy, or in the "
+                "list of TIDEGATE_TRUSTED_KEYS",
             )
 
     def owner_of(self, bundle: Bundle, *, at: datetime) -> str:

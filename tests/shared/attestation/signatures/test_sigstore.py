@@ -158,4 +158,4 @@ def test_without_the_extra_it_is_said_what_to_install(
     trust = SigstoreTrust("ci", sigstore.trusted_root(), WHO, ISSUER)
     with pytest.raises(SigningExtraMissingError) as caught:
         verify_model(_signed(sigstore, model), model, [trust], at=NOW)
-    assert "tidegate[signing]" in caught.value.explain()
+    assert ".[signing]" in caught.value.explain()
