@@ -132,7 +132,7 @@ class Redactor:
     def _argument(self, name: str, value: str) -> str:
         # `-u name:password`, as curl and wget have it.
         if is_secret_name(name, value) or (
-            name in ("u", "user") and _USER_AND_PASSWORD.fullmatch(value)
+            name in ("u", "user", "proxy-user") and _USER_AND_PASSWORD.fullmatch(value)
         ):
             self._note(name)
             return HIDDEN
