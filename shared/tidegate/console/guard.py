@@ -82,9 +82,11 @@ class Guard:
             await send(message)
 
         try:
+            limit = 0
             if scope["path"].startswith("/v1/"):
                 await self._admit(scope)
-            await self._app(scope, await self._with_body(scope, receive), with_headers)
+                limit = self._max_body
+            await self._app(scope, await self._with_body(scope, receive, limit), with_headers)
         except Exception as error:
             if started:
                 raise
@@ -103,11 +105,11 @@ class Guard:
             Scope.READ,
         )
 
-    async def _with_body(self, scope: Asgi, receive: Receive) -> Receive:
+    async def _with_body(self, scope: Asgi, receive: Receive, limit: int) -> Receive:
         """The whole body, in its time; what comes after it is asked of the server as ever."""
         try:
             async with asyncio.timeout(self._body_seconds):
-                body = await self._body(scope, receive)
+                body = await self._body(scope, receive, limit)
         except TimeoutError:
             raise TooSlowError("the body did not come in time") from None
         pending: list[Asgi] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -117,10 +119,10 @@ class Guard:
 
         return replay
 
-    async def _body(self, scope: Asgi, receive: Receive) -> bytes:
+    async def _body(self, scope: Asgi, receive: Receive, limit: int) -> bytes:
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced[:20]) > self._max_body:
-            raise self._too_large()
+        if not announced.isdigit() or int(announced[:20]) > limit:
+            raise self._too_large(limit)
         parts, size = [], 0
         while True:
             message = await receive()
@@ -128,14 +130,16 @@ class Guard:
                 raise TooSlowError("the sender went away")
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > self._max_body:
-                raise self._too_large()
+            if size > limit:
+                raise self._too_large(limit)
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    def _too_large(self) -> TooLargeError:
+    def _too_large(self, limit: int) -> TooLargeError:
+        if not limit:
+            return TooLargeError("nothing is to be sent here")
         return TooLargeError(
-            f"a body has at most {self._max_body >> 20} MiB here",
+            f"a body has at most {limit >> 20} MiB here",
             remedy="record a folder of so many files beside the ledger's database",
         )
 

@@ -145,6 +145,20 @@ def test_a_body_beyond_the_limit_is_refused_unread(console: Console) -> None:
     assert answer.startswith(b"HTTP/1.1 413")
 
 
+@pytest.mark.parametrize("path", ["/health", "/nowhere", "/openapi.json", "/v1"])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_who_has_no_token_has_nothing_read_of_what_he_sends(
+    console: Console, path: str, chunked: bool
+) -> None:
+    """Where no token is asked for, a body is refused by its first bytes."""
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {MAX_BODY}"
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", console.port), 30) as raw:
+        raw.sendall(head.encode() + (b"5\r\nhello\r\n" if chunked else b""))
+        answer = raw.recv(200)
+    assert answer.startswith(b"HTTP/1.1 413")
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
