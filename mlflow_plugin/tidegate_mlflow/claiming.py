@@ -2,9 +2,10 @@
 
 Always holds: the step is recorded after the version's decision stands, and a version is never
 worse off for what can't be told of its run. Only the run that first registered some bytes tells
-where they came from, and of a single file none does, for content joins that to every folder which
-holds it: nobody can make up a descent for bytes that others have registered, and so have them held.
-No demanded chain counts these steps.
+where they came from, if no step on record has made or used them; and of a single file none does,
+for content joins that to every folder which holds it. So nobody can make up a descent for bytes
+that others have registered or work with, and so have them held. No demanded chain counts these
+steps.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy import select
 
 from tidegate.attestation.step import TOLD_BY_RUN
+from tidegate.ledger import schema
 from tidegate.policy.explain import printable
 from tidegate_mlflow import artifacts, claimed_steps
 from tidegate_mlflow.names import DIGEST_TAG, UNREAD
@@ -54,7 +57,7 @@ class Claiming(_Store):
         except MlflowException as error:
             _log.info("the run %s can't be read for its step: %s", row.run_id, error)
             return
-        if not self._is_first(row, digest):
+        if not self._is_first(row, digest) or self._is_in_steps(digest):
             _log.info("%s has bytes that are on record already, and their step.", row.subject)
             return
         manifest = self.gate.ledger.manifest(digest)
@@ -84,6 +87,15 @@ class Claiming(_Store):
             row.created_ms,
             row.name,
         )
+
+    def _is_in_steps(self, digest: str) -> bool:
+        """Whether a step made or used these bytes already; who used a public model, say."""
+        edge = schema.edge.c
+        with self.gate.ledger.reading() as connection:
+            return any(
+                connection.execute(select(edge.id).where(column == digest).limit(1)).first()
+                for column in (edge.source, edge.target)
+            )
 
     def _registered_digest(self, uri: str) -> str | None:
         """The digest of "models:/name/1" or "models:/m-…" in this registry."""

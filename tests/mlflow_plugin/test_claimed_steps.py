@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mlflow.data.http_dataset_source import HTTPDatasetSource
 from mlflow.data.numpy_dataset import NumpyDataset
 
 from tidegate.artifact import read_manifest
-from tidegate.attestation.step import TOLD_BY_RUN, Step, StepOutcome
+from tidegate.attestation.step import TOLD_BY_RUN, Step, StepOutcome, material, new_step_id
 
 on_sqlite = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 
@@ -260,6 +261,30 @@ def test_the_fluent_client_leaves_a_step_of_what_it_logged(registry: Any, tmp_pa
     assert [each["name"] for each in step.parameters["datasets"]] == ["train"]
     (claimed,) = [each for each in step.inputs if each.role == "data"]
     assert (claimed.digest, claimed.manifest) == (read_manifest(data).digest, None)
+
+
+@on_sqlite
+def test_nobody_makes_up_a_descent_for_bytes_that_a_step_used(
+    registry: Any, unlike: Any, models: dict[str, Path]
+) -> None:
+    """A public base model, which somebody registers only now, with a bad tale."""
+    base, bad = unlike(), registry.name()
+    register(registry, models["hostile"], name=bad)
+    used = Step(
+        id=new_step_id(),
+        name="tune",
+        builder="https://ci.example.com",
+        started_at=datetime.now(UTC),
+        outcome=StepOutcome.SUCCEEDED,
+        inputs=(material("base", "base", read_manifest(base)),),
+    )
+    with registry.gate() as gate:
+        gate.ledger.record_step(used)
+    tell = f"models:/{bad}/1"
+    register(
+        registry, base, lambda run: registry.client.set_tag(run.info.run_id, "base_model", tell)
+    )
+    assert steps_of(registry, base) == []
 
 
 @on_sqlite
