@@ -104,7 +104,7 @@ def _where_to_ask(decision: Decision) -> str:
     if decision.id is None:
         if decision.evidence_id is None:
             return f"Ask {whom}; no scan of it is on record yet."
-        return f"Ask {whom} for a review, by its digest."
+        return f"Ask {whom} for a review, by its digest where it is on record."
     parts = [f"Ask {whom} for a review: tidegate review show {decision.id}"]
     if decision.review_url:
         parts.append(printable(decision.review_url))

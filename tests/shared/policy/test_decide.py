@@ -293,7 +293,7 @@ def test_a_summary_has_the_remedy_where_there_is_room() -> None:
 def test_what_is_on_no_record_points_to_no_record() -> None:
     decision = judged(STANDARD, evidence(OWN_CODE))
     assert "review show" not in decision.explain()
-    assert "Ask your registry admin for a review, by its digest." in decision.explain()
+    assert "Ask your registry admin for a review, by its digest where" in decision.explain()
     assert "no scan of it is on record" in judged(STANDARD, None).explain()
 
 
