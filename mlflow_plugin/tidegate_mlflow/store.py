@@ -42,3 +42,11 @@ def open_store(database: str) -> GatedStore | GatedWorkspaceStore:
         return kind(database, read_db_uri=host.read_replica_uri())
     except TidegateError as error:
         raise answers.invalid(f"Tidegate can't start: {error.explain()}") from error
+    except ModuleNotFoundError as error:
+        # SQLAlchemy imports a database's driver when the engine is made.
+        kind_of_database = database.partition(":")[0]
+        raise answers.invalid(
+            f"Tidegate can't start: the registry's database {kind_of_database!r} needs the Python "
+            f"package {error.name!r}, which is not installed. To mend it: install that driver, or "
+            "name another one, as in tidegate+mysql+pymysql://…"
+        ) from error

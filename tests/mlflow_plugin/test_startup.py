@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import requests
 from mlflow import MlflowClient
-from mlflow.exceptions import RestException
+from mlflow.exceptions import MlflowException, RestException
 from samples.databases import out_of_reach, postgresql_database, why_no_postgresql
 from samples.servers import mlflow_server
+
+from tidegate_mlflow.store import open_store
 
 
 @pytest.mark.slow
@@ -36,6 +38,11 @@ def test_a_server_that_can_not_decide_does_not_start_and_says_why(
         pytest.fail("the server started")
     assert told in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_database_without_its_driver_is_refused_with_what_to_install() -> None:
+    with pytest.raises(MlflowException, match=r"MySQLdb.*not installed.*To mend it"):
+        open_store("mysql://user@127.0.0.1:1/registry")
 
 
 @pytest.mark.slow
