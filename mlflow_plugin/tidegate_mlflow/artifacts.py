@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
@@ -94,6 +94,29 @@ def local_path_of(location: str) -> Path | None:
     _refuse_climbing(path, location)
     folder = host.local_folder(str(repository.artifact_uri))
     return None if folder is None else Path(folder, path)
+
+
+def refuse_two_spellings(source: str) -> None:
+    """400 for a source that the server and the guard could take for two places.
+
+    On a disk a name that ends with a backslash is another than the one without; in a URL the two
+    may be one. Registered under the one, a model would answer for the bytes of the other.
+    """
+    split = urlsplit(source)
+    is_local = split.scheme in {"", "file"} or len(split.scheme) == 1
+    try:
+        if is_local:
+            several = len(places_of(source, "default")) > 1
+        else:
+            several = unquote(split.path) != split.path or "\\" in split.path
+    except (MlflowException, OSError, ValueError):
+        # MLflow or the scan will say what is wrong with it.
+        return
+    if several:
+        raise answers.invalid(
+            f"Tidegate: the source {printable(source)!r} can be read in two ways. To mend it: log "
+            "the model under a name without percent signs and backslashes."
+        )
 
 
 def refuse_whole_store(source: str) -> None:

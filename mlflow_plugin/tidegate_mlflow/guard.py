@@ -79,7 +79,8 @@ class Guard:
             MlflowException: 403 with the reason, or another 4xx where nothing can be decided.
         """
         try:
-            self.look(anew=anew)
+            # What a request's first look saw may be old by the time that an upload has arrived.
+            self.look(anew=anew or use is not Use.READ)
             refusal = self._places.judge(use, asked, held=self._held, alive=self._alive)
             if refusal is not None:
                 self._refuse(refusal)
@@ -133,16 +134,25 @@ class Guard:
         return not self.verdicts.of(registered.digest, registered.subject).allowed
 
     def _catch_up(self, newest: int) -> None:
+        """Read the registrations since the last look; to be called under the lock.
+
+        Others answer from what is known meanwhile, so that is only ever added to, or exchanged
+        when all of it has been read.
+        """
+        if newest < self._statement:
+            # Another thread's look was newer, or the ledger is shorter than it was.
+            newest = self._gate.ledger.newest_statement()
+        known, last = self._places, self._registration
         if newest < self._statement:
             _log.error("The ledger is shorter than it was; the guard reads all of it again.")
-            self._places, self._registration = GuardedPlaces(), 0
-        for each in self._gate.ledger.registrations_after(self._registration):
+            known, last = GuardedPlaces(), 0
+        for each in self._gate.ledger.registrations_after(last):
             if each.store.startswith(_STORE):
-                self._add(each)
-            self._registration = each.id
-        self._statement = newest
+                self._add(known, each)
+            last = each.id
+        self._places, self._registration, self._statement = known, last, newest
 
-    def _add(self, row: Registration) -> None:
+    def _add(self, known: GuardedPlaces, row: Registration) -> None:
         registered = Registered(
             row.id,
             row.store.removeprefix(_STORE),
@@ -163,4 +173,4 @@ class Guard:
                 )
                 continue
             for place in found:
-                self._places.add(place, registered)
+                known.add(place, registered)

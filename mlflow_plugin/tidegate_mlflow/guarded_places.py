@@ -3,7 +3,7 @@
 This is the decision alone: no database, no MLflow. Its rules:
 
 1. Reading asks for the registration whose place is nearest above (or is) what is read, the newest
-   of that place. If its bytes are held, they are not served.
+   of that place whose bytes were read. If they are held, they are not served.
 2. Writing into a registered place, at any depth, is refused while a version of it is there, and
    also when its bytes are held: what waits for a review is not exchanged or thrown away.
 3. Deleting or writing a whole folder is refused as well for a registered place within it.
@@ -106,8 +106,8 @@ class GuardedPlaces:
         for place in asked:
             if use is Use.READ:
                 for at, found in self.above(place):
-                    if held(found[-1]):
-                        return Refusal(use, at, found[-1], held=True)
+                    if held(ruling := _ruling(found)):
+                        return Refusal(use, at, ruling, held=True)
                     break
                 continue
             if _is_kept(place):
@@ -118,9 +118,14 @@ class GuardedPlaces:
             for at, found in touched:
                 if alive(found):
                     return Refusal(use, at, found[-1], held=False)
-                if held(found[-1]):
-                    return Refusal(use, at, found[-1], held=True)
+                if held(ruling := _ruling(found)):
+                    return Refusal(use, at, ruling, held=True)
         return None
+
+
+def _ruling(found: tuple[Registered, ...]) -> Registered:
+    """The registration that a place is judged by: one that nobody could read outranks no other."""
+    return next((each for each in reversed(found) if each.digest is not None), found[-1])
 
 
 def _is_kept(place: str) -> bool:

@@ -84,6 +84,7 @@ class Registering(Rows):
         else:
             self._refuse_disguise(name, tags)
             self._refuse_held_source(source)
+            artifacts.refuse_two_spellings(source)
             artifacts.refuse_whole_store(source)
         with inserting(READY if is_prompt else PENDING):
             created = super().create_model_version(
@@ -199,19 +200,24 @@ class Registering(Rows):
         return decision
 
     def _end_unreadable(self, row: VersionRow, error: ArtifactError) -> None:
-        """What can't be read is held; there is no digest that anybody could review."""
+        """What can't be read is held; there is no digest that anybody could review.
+
+        Where nothing lies yet nothing is recorded either: it may be logged there still, and then
+        be registered.
+        """
         with self.ManagedSessionMaker(read_only=False) as session:
             stored = self._same_row(session, row)
-            self.gate.ledger.add_registration(
-                store=row.store,
-                name=row.name,
-                version=str(row.version),
-                created_ms=row.created_ms,
-                source=row.location,
-                digest=None,
-                decision_id=None,
-                connection=session.connection() if self._shares_database else None,
-            )
+            if not isinstance(error, ArtifactMissingError):
+                self.gate.ledger.add_registration(
+                    store=row.store,
+                    name=row.name,
+                    version=str(row.version),
+                    created_ms=row.created_ms,
+                    source=row.location,
+                    digest=None,
+                    decision_id=None,
+                    connection=session.connection() if self._shares_database else None,
+                )
             message = printable(f"Tidegate: held, because {error.message}")
             if error.remedy:
                 message += f". To mend it: {printable(error.remedy)}"

@@ -100,6 +100,9 @@ class Verdicts:
 
     def _forget(self, newest: int) -> None:
         """Drop the answers that the statements since the last look may change."""
+        if newest < self._statement:
+            # Another thread's look may have been newer.
+            newest = self.gate.ledger.newest_statement()
         if newest < self._statement or self._statement < 0:
             # The first look, or a ledger that is shorter than it was.
             self._answers.clear()

@@ -116,6 +116,35 @@ def test_each_route_to_a_held_models_files_is_refused_with_the_reason(
         assert b"presigned_url" not in body
 
 
+@pytest.mark.parametrize("twin", ["model%5C", "%5Cmodel", "model%255C", "mod%65l"])
+def test_a_clean_twin_under_another_spelling_opens_nothing(
+    registry: Any, models: dict[str, Path], twin: str
+) -> None:
+    version = registry.register(models["hostile"])
+    run_id = version.source.split("/")[-3]
+    root = registry.client.get_run(run_id).info.artifact_uri
+    with pytest.raises(MlflowException, match="read in two ways"):
+        registry.client.create_model_version(version.name, f"{root}/{twin}", run_id=run_id)
+    with pytest.raises(MlflowException, match="read in two ways"):
+        registry.client.create_model_version(version.name, f"runs:/{run_id}/{twin}", run_id=run_id)
+    path = f"{root.removeprefix('mlflow-artifacts:/').lstrip('/')}/model/model.pkl"
+    assert_refused(registry.raw("GET", f"{PROXY}/{path}"), "PICKLE-EXEC")
+
+
+def test_what_was_registered_before_it_was_logged_can_be_logged_and_registered_still(
+    registry: Any, models: dict[str, Path]
+) -> None:
+    client = registry.client
+    run_id = client.create_run("0").info.run_id
+    name = f"early-{uuid.uuid4().hex}"
+    client.create_registered_model(name)
+    with pytest.raises(MlflowException, match="there is no model at"):
+        client.create_model_version(name, f"runs:/{run_id}/model", run_id=run_id)
+    client.log_artifacts(run_id, str(models["clean"]), "model")
+    later = client.create_model_version(name, f"runs:/{run_id}/model", run_id=run_id)
+    assert later.status == "READY"
+
+
 SPELLINGS = [
     pytest.param(lambda path: path, id="plain"),
     pytest.param(lambda path: path.replace("/", "//"), id="doubled slashes"),
