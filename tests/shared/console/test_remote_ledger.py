@@ -69,7 +69,7 @@ def test_a_remote_ledger_has_all_that_readers_are_promised() -> None:
 
 
 def test_what_needs_the_database_says_so(console: Console) -> None:
-    with console.ledger() as remote, pytest.raises(UsageError, match="needs the ledger.s database"):
+    with console.ledger() as remote, pytest.raises(UsageError, match="needs the ledger's database"):
         remote.add_registration(store="", name="a", version="1")
 
 
