@@ -139,7 +139,11 @@ def _user() -> str | None:
 
         return pwd.getpwuid(os.geteuid()).pw_name
     except (ImportError, KeyError, AttributeError):
-        pass
+        # Windows has no such list, and a container may run under a number that is not on it.
+        return _user_by_environment()
+
+
+def _user_by_environment() -> str | None:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
