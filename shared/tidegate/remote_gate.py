@@ -21,7 +21,7 @@ from tidegate.artifact import Manifest
 from tidegate.errors import LedgerUnavailableError, UsageError
 from tidegate.gate import Gate
 from tidegate.ledger import Ledger, RemoteLedger
-from tidegate.ledger.remote import evidence_message, new_key
+from tidegate.ledger.wire import evidence_message, new_key
 from tidegate.policy import Action, Decision, Policy, ReviewVerdict
 from tidegate.policy.lineage import NO_LINEAGE, Lineage
 from tidegate.scanners.engine import ScanEngine

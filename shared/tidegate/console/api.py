@@ -40,10 +40,10 @@ from tidegate.gate import Gate
 from tidegate.ledger import requests
 from tidegate.ledger.bundle import checkpoint_with_proof
 from tidegate.ledger.connect import LOCK_SECONDS
-from tidegate.ledger.remote import review_to_dict, signature_to_dict, waiver_to_dict
 from tidegate.ledger.requests import AlreadyRecordedError, Recorded, Request
 from tidegate.ledger.step_message import step_to_message
 from tidegate.ledger.tokens import Scope, Token
+from tidegate.ledger.wire import review_to_dict, signature_to_dict, waiver_to_dict
 from tidegate.policy import Action, Decision
 from tidegate.policy.model import ReviewVerdict
 

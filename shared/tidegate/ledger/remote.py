@@ -14,10 +14,9 @@ recorded once.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +31,17 @@ from tidegate.ledger.records import (
     Registration,
     bundle_hash,
     policy_from_dict,
+)
+from tidegate.ledger.wire import (
+    each_of,
+    evidence_message,
+    held_from_dict,
+    new_key,
+    optional,
+    registration_from_dict,
+    review_from_dict,
+    signature_from_dict,
+    waiver_from_dict,
 )
 from tidegate.policy.model import Action, Decision, Policy, Review, ReviewVerdict, Waiver
 from tidegate.scanners.evidence import Evidence
@@ -292,7 +302,7 @@ class RemoteLedger:
     ) -> Evidence | None:
         """Evidence of the ledger's own side, or that was sent with this token's name."""
         found = self._ask(
-            "/v1/evidence-for", _optional(Evidence.from_dict), digest=digest, ruleset=ruleset
+            "/v1/evidence-for", optional(Evidence.from_dict), digest=digest, ruleset=ruleset
         )
         self._require(found is None or (found.digest, found.ruleset) == (digest, ruleset))
         return found
@@ -307,7 +317,7 @@ class RemoteLedger:
 
     def latest_evidence(self, digest: str) -> Evidence | None:
         """The evidence about a digest that was last decided on, if any."""
-        found = self._ask("/v1/latest-evidence", _optional(Evidence.from_dict), digest=digest)
+        found = self._ask("/v1/latest-evidence", optional(Evidence.from_dict), digest=digest)
         self._require(found is None or found.digest == digest)
         return found
 
@@ -323,7 +333,7 @@ class RemoteLedger:
         """The newest decision about a digest, of that action and about that subject if named."""
         found = self._ask(
             "/v1/latest-decision",
-            _optional(Decision.from_dict),
+            optional(Decision.from_dict),
             digest=digest,
             action=None if action is None else action.value,
             subject=subject,
@@ -333,33 +343,33 @@ class RemoteLedger:
 
     def waivers_for(self, digest: str) -> tuple[Waiver, ...]:
         """All waivers for a digest, expired ones too, the newest first."""
-        return self._ask("/v1/waivers", _each(waiver_from_dict), digest=digest)
+        return self._ask("/v1/waivers", each_of(waiver_from_dict), digest=digest)
 
     def reviews_for(self, digest: str) -> tuple[Review, ...]:
         """All reviews of a digest, the newest first."""
-        return self._ask("/v1/reviews", _each(review_from_dict), digest=digest)
+        return self._ask("/v1/reviews", each_of(review_from_dict), digest=digest)
 
     def signatures_for(self, digest: str) -> tuple[RecordedSignature, ...]:
         """All signatures over the files of a digest, the newest first, whoever made them."""
-        found = self._ask("/v1/signatures", _each(signature_from_dict), digest=digest)
+        found = self._ask("/v1/signatures", each_of(signature_from_dict), digest=digest)
         self._require(all(each.digest == digest for each in found))
         return found
 
     def subjects_of(self, digest: str) -> tuple[str, ...]:
         """Every name under which a digest was decided on, the one last used first."""
-        return self._ask("/v1/subjects", _each(str), digest=digest)
+        return self._ask("/v1/subjects", each_of(str), digest=digest)
 
     def places_of(self, digest: str) -> tuple[str, ...]:
         """Every path at which the ledger's own side found the bytes."""
-        return self._ask("/v1/places", _each(str), digest=digest)
+        return self._ask("/v1/places", each_of(str), digest=digest)
 
     def passing(self) -> tuple[str, ...]:
         """The digests that pass by the newest decision about them and one of their subjects."""
-        return self._ask("/v1/passing", _each(str))
+        return self._ask("/v1/passing", each_of(str))
 
     def held(self, *, limit: int = 100) -> tuple[Held, ...]:
         """What is not allowed by the newest decision about it and its subject, newest first."""
-        return self._ask("/v1/held", _each(_held), limit=limit)
+        return self._ask("/v1/held", each_of(held_from_dict), limit=limit)
 
     def resolve(self, reference: str) -> str:
         """The digest that a person means: see `references` for what may be given."""
@@ -371,7 +381,7 @@ class RemoteLedger:
 
     def registrations_of(self, digest: str) -> tuple[Registration, ...]:
         """All registrations of a digest, the newest first."""
-        return self._ask("/v1/registrations", _each(_registration), digest=digest)
+        return self._ask("/v1/registrations", each_of(registration_from_dict), digest=digest)
 
     def registration_known(
         self, store: str, name: str, version: str, created_ms: int, source: str
@@ -379,7 +389,7 @@ class RemoteLedger:
         """The registration of a version's row: under the name that it has, or had when made."""
         found = self._ask(
             "/v1/registration",
-            _optional(_registration),
+            optional(registration_from_dict),
             store=store,
             name=name,
             version=version,
@@ -420,109 +430,3 @@ class RemoteLedger:
                 f"{self.url} answered with the record of something else than was asked for",
                 remedy="find out what stands between this machine and the console",
             )
-
-
-def new_key() -> str:
-    """An idempotency key that no other request has."""
-    return uuid.uuid4().hex
-
-
-def evidence_message(
-    manifest: Manifest,
-    evidence: Evidence,
-    *,
-    action: Action,
-    subject: str,
-    says: str | None = None,
-) -> dict[str, Any]:
-    """Evidence as it is sent, in plain JSON types. Whose claim it is the console says."""
-    sent = replace(evidence, claimed_by=None)
-    return {
-        "manifest": manifest.to_dict(),
-        "evidence": {"id": sent.id, **sent.to_dict()},
-        "action": action.value,
-        "subject": subject,
-        "says": says,
-    }
-
-
-def review_to_dict(review: Review) -> dict[str, Any]:
-    """A review in plain JSON types."""
-    return _to_dict(review) | {
-        "verdict": review.verdict.value,
-        "created_at": review.created_at.isoformat(),
-    }
-
-
-def review_from_dict(data: Mapping[str, Any]) -> Review:
-    """Read what `review_to_dict` wrote."""
-    return Review(
-        **{
-            **data,
-            "verdict": ReviewVerdict(data["verdict"]),
-            "fingerprints": tuple(data["fingerprints"]),
-            "created_at": datetime.fromisoformat(data["created_at"]),
-        }
-    )
-
-
-def signature_to_dict(signature: RecordedSignature) -> dict[str, Any]:
-    """A signature as it stands in an answer."""
-    return {**asdict(signature), "created_at": signature.created_at.isoformat()}
-
-
-def signature_from_dict(data: Mapping[str, Any]) -> RecordedSignature:
-    """Read what `signature_to_dict` wrote; KeyError, TypeError or ValueError where it is not."""
-    created_at = datetime.fromisoformat(data["created_at"])
-    if created_at.tzinfo is None:
-        raise ValueError("a time without its offset")
-    return RecordedSignature(**{**data, "created_at": created_at})
-
-
-def waiver_to_dict(waiver: Waiver) -> dict[str, Any]:
-    """A waiver in plain JSON types."""
-    return _to_dict(waiver) | {
-        "created_at": waiver.created_at.isoformat(),
-        "expires_at": waiver.expires_at.isoformat(),
-    }
-
-
-def waiver_from_dict(data: Mapping[str, Any]) -> Waiver:
-    """Read what `waiver_to_dict` wrote."""
-    return Waiver(
-        **{
-            **data,
-            "fingerprints": tuple(data["fingerprints"]),
-            "created_at": datetime.fromisoformat(data["created_at"]),
-            "expires_at": datetime.fromisoformat(data["expires_at"]),
-        }
-    )
-
-
-def _to_dict(value: Review | Waiver) -> dict[str, Any]:
-    found = {field.name: getattr(value, field.name) for field in fields(value)}
-    return found | {"fingerprints": list(value.fingerprints)}
-
-
-def _held(data: Mapping[str, Any]) -> Held:
-    review = data["review"]
-    return Held(
-        Decision.from_dict(data["decision"]), None if review is None else review_from_dict(review)
-    )
-
-
-def _registration(data: Mapping[str, Any]) -> Registration:
-    return Registration(**data)
-
-
-def _optional(read: Callable[[Any], _T]) -> Callable[[Any], _T | None]:
-    return lambda found: None if found is None else read(found)
-
-
-def _each(read: Callable[[Any], _T]) -> Callable[[Any], tuple[_T, ...]]:
-    def read_all(found: Any) -> tuple[_T, ...]:
-        if not isinstance(found, list):
-            raise TypeError("no list")
-        return tuple(read(each) for each in found)
-
-    return read_all

@@ -12,8 +12,8 @@ from tidegate.attestation.own_key import trusted_keys
 from tidegate.console.access import FAILURES, WINDOW, Doorkeeper, NoTokenError, TooManyRefusedError
 from tidegate.errors import AccessRefusedError, UsageError
 from tidegate.ledger import Ledger, RemoteLedger
-from tidegate.ledger.remote import evidence_message, new_key
 from tidegate.ledger.tokens import Scope, add, authenticate, revoke, tokens
+from tidegate.ledger.wire import evidence_message, new_key
 from tidegate.policy import Action, ReviewVerdict
 from tidegate.scanners.registry import ruleset_version
 

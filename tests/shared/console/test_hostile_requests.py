@@ -11,7 +11,7 @@ from samples.consoles import Console
 from samples.ledger_records import a_manifest, a_step, an_evidence
 
 from tidegate.console.guard import MAX_BODY
-from tidegate.ledger.remote import evidence_message
+from tidegate.ledger.wire import evidence_message
 from tidegate.policy import Action
 from tidegate.scanners.registry import ruleset_version
 

@@ -16,10 +16,10 @@ from samples.tampering import look
 from tidegate import Action, Gate
 from tidegate.errors import LedgerUnavailableError, UsageError
 from tidegate.ledger import Ledger, RemoteLedger
-from tidegate.ledger.remote import evidence_message, new_key
 from tidegate.ledger.requests import AlreadyRecordedError, Request, find, under
 from tidegate.ledger.spool import Spool
 from tidegate.ledger.tokens import Scope
+from tidegate.ledger.wire import evidence_message, new_key
 from tidegate.policy import ReviewVerdict
 from tidegate.scanners.registry import ruleset_version
 
