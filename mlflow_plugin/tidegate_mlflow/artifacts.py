@@ -22,6 +22,9 @@ from tidegate.errors import ArtifactMissingError, ArtifactUnreadableError
 from tidegate.policy.explain import printable
 from tidegate_mlflow import answers, host, on_load, places
 
+_DECODING = "mlflow-artifacts"
+"""Of these locations MLflow decodes the path, once; of all others it takes it as it stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
@@ -103,12 +106,14 @@ def refuse_two_spellings(source: str) -> None:
     may be one. Registered under the one, a model would answer for the bytes of the other.
     """
     split = urlsplit(source)
-    is_local = split.scheme in {"", "file"} or len(split.scheme) == 1
+    decoded = unquote(split.path)
     try:
-        if is_local:
+        if split.scheme in {"", "file"} or len(split.scheme) == 1:
             several = len(places_of(source, "default")) > 1
+        elif split.scheme == _DECODING:
+            several = unquote(decoded) != decoded or "\\" in decoded
         else:
-            several = unquote(split.path) != split.path or "\\" in split.path
+            several = decoded != split.path or "\\" in decoded
     except (MlflowException, OSError, ValueError):
         # MLflow or the scan will say what is wrong with it.
         return

@@ -116,7 +116,7 @@ def test_each_route_to_a_held_models_files_is_refused_with_the_reason(
         assert b"presigned_url" not in body
 
 
-@pytest.mark.parametrize("twin", ["model%5C", "%5Cmodel", "model%255C", "mod%65l"])
+@pytest.mark.parametrize("twin", ["model%5C", "%5Cmodel", "model%255C", "mod%2565l"])
 def test_a_clean_twin_under_another_spelling_opens_nothing(
     registry: Any, models: dict[str, Path], twin: str
 ) -> None:
@@ -128,6 +128,21 @@ def test_a_clean_twin_under_another_spelling_opens_nothing(
     with pytest.raises(MlflowException, match="read in two ways"):
         registry.client.create_model_version(version.name, f"runs:/{run_id}/{twin}", run_id=run_id)
     path = f"{root.removeprefix('mlflow-artifacts:/').lstrip('/')}/model/model.pkl"
+    assert_refused(registry.raw("GET", f"{PROXY}/{path}"), "PICKLE-EXEC")
+
+
+def test_an_experiment_with_a_space_in_its_place_is_scanned_and_guarded(
+    registry: Any, models: dict[str, Path]
+) -> None:
+    client, name = registry.client, f"spaced-{uuid.uuid4().hex}"
+    where = f"mlflow-artifacts:/{name}/my%20team"
+    experiment = client.create_experiment(name, artifact_location=where)
+    run = client.create_run(experiment).info
+    client.log_artifacts(run.run_id, str(models["hostile"]), "model")
+    client.create_registered_model(name)
+    with pytest.raises(MlflowException, match="PICKLE-EXEC"):
+        client.create_model_version(name, f"{run.artifact_uri}/model", run_id=run.run_id)
+    path = f"{name}/my%20team/{run.run_id}/artifacts/model/model.pkl"
     assert_refused(registry.raw("GET", f"{PROXY}/{path}"), "PICKLE-EXEC")
 
 
