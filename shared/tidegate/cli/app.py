@@ -20,6 +20,7 @@ _COMMANDS = {
     "signatures": "signatures",
     "policy": "policy",
     "rules": "rules",
+    "feeds": "feeds",
     "sbom": "sbom",
     "attest": "attest",
     "lineage": "lineage",

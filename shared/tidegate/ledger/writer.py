@@ -66,6 +66,10 @@ class Writer(Reader):
             self._key = signing_key()
         return self._key
 
+    def writing_aside(self) -> AbstractContextManager[Connection]:
+        """A transaction for what is no record of the log, and keeps no decision waiting."""
+        return connect.writing(self._engine)
+
     @contextmanager
     def deciding(
         self, connection: Connection | None = None, *, manifest: Manifest | None = None

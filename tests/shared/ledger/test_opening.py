@@ -21,7 +21,7 @@ from samples.ledger_records import count, execute, record
 
 from tidegate.attestation.own_key import trusted_keys
 from tidegate.errors import LedgerUnavailableError
-from tidegate.ledger import Ledger, append_only, connect, log, schema, upgrade, writes
+from tidegate.ledger import Ledger, advisories, append_only, connect, log, schema, upgrade, writes
 from tidegate.ledger.audit import audit
 from tidegate.ledger.schema import HEAD, REVISIONS, VERSION_TABLE, metadata
 
@@ -302,7 +302,7 @@ def test_the_migrations_make_the_tables_that_the_code_expects(
         context = MigrationContext.configure(
             connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
         )
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, [metadata, advisories.metadata]) == []
     engine.dispose()
 
 
