@@ -13,6 +13,7 @@ _COMMANDS = {
     "scan": "scan",
     "rescan": "rescan",
     "verify": "verify",
+    "audit": "audit",
     "convert": "convert",
     "review": "review",
     "recall": "recall",

@@ -54,7 +54,7 @@ def add(
 
     if not name.isprintable() or not name.strip() or len(name) > 100:
         raise UsageError("a feed's name is a printable text of at most 100 characters")
-    with _open(ledger, make=True) as opened:
+    with open_feeds(ledger, make=True) as opened:
         _take(opened, name, location, max_age=max_age, replace=replace)
 
 
@@ -67,7 +67,7 @@ def import_feed(name: str, path: str, *, replace: bool, ledger: str | None) -> N
     """Bring a feed up to date from a copy, where its address can't be reached."""
     from tidegate import feeds
 
-    with _open(ledger) as opened, working(f"Reading the feed {name}"):
+    with open_feeds(ledger) as opened, working(f"Reading the feed {name}"):
         done = feeds.take_copy(opened, name, path, replace=replace)
     _tell(done, datetime.now(UTC))
 
@@ -85,7 +85,7 @@ def sync(names: tuple[str, ...], *, replace: bool, ledger: str | None) -> int:
     from tidegate.ledger import advisories
 
     failed = False
-    with _open(ledger) as opened:
+    with open_feeds(ledger) as opened:
         wanted = [advisories.feed_of(opened, name) for name in names] or advisories.feeds(opened)
         for each in wanted:
             try:
@@ -104,7 +104,7 @@ def status(form: str, ledger: str | None) -> int:
     from tidegate.ledger import advisories
 
     now = datetime.now(UTC)
-    with _open(ledger) as opened:
+    with open_feeds(ledger) as opened:
         known = advisories.feeds(opened)
     if form == "json":
         rows = [feed_row(each, now) for each in known]
@@ -123,7 +123,7 @@ def remove(name: str, ledger: str | None) -> None:
     """Forget a feed and its records."""
     from tidegate.ledger import advisories
 
-    with _open(ledger) as opened:
+    with open_feeds(ledger) as opened:
         advisories.remove(opened, name)
     emit(f"The feed {name} is forgotten.\n")
 
@@ -182,7 +182,8 @@ def _tell(done: Synced, now: datetime) -> None:
         emit_error(f"  not read: {place}: {why}")
 
 
-def _open(given: str | None, *, make: bool = False) -> Ledger:
+def open_feeds(given: str | None, *, make: bool = False) -> Ledger:
+    """The ledger beside which feeds are kept; UsageError for one behind a console's address."""
     from tidegate.errors import UsageError
     from tidegate.ledger import Ledger, is_remote
     from tidegate.settings import read_settings

@@ -22,6 +22,7 @@ from tidegate.dependencies.interface import (
     Range,
     normal_name,
 )
+from tidegate.dependencies.yaml_texts import load_texts
 from tidegate.scanners.interface import Severity
 
 LARGEST = 8 << 20
@@ -60,15 +61,12 @@ def parse_json(data: bytes) -> Any:
 
 def parse_yaml(data: bytes) -> Any:
     """The same for YAML, every scalar as the text that stands there."""
-    import yaml
-
     if len(data) > LARGEST >> 3:
         raise MalformedAdvisoryError(f"it is larger than {LARGEST >> 3} bytes")
-    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
-        return yaml.load(data, Loader=loader)  # noqa: S506 - it makes texts, lists and mappings only
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise MalformedAdvisoryError("it is no YAML that can be read") from error
+        return load_texts(data)
+    except ValueError as error:
+        raise MalformedAdvisoryError(str(error)) from error
 
 
 def read_advisory(record: Any, *, feed: str = "") -> Advisory:

@@ -108,7 +108,7 @@ def _of_univers(base: str) -> Callable[[str], Any]:
         from univers import versions
     except ImportError as error:
         raise UncomparableError(
-            f"comparing versions of {base} needs `pip install tidegate[audit]`"
+            f"comparing versions of {base} needs the library univers, of the extra `audit`"
         ) from error
     kind = getattr(versions, name)
 

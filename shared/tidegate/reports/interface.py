@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from tidegate.errors import ArtifactLinkError, ArtifactMissingError, TidegateError
+from tidegate.policy.grounds import UNREAD_REMEDY
 from tidegate.policy.model import Decision, Outcome, Reason
 from tidegate.scanners.evidence import Evidence, Verdict
 from tidegate.scanners.interface import Finding, Unread
@@ -32,6 +33,8 @@ class ArtifactReport:
     decision: Decision | None = None
     error: TidegateError | None = None
     single_file: bool = False
+    unread_remedy: str = UNREAD_REMEDY
+    """What a person does about a part that was not read."""
 
     @classmethod
     def of(

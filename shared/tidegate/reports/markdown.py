@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 from tidegate.policy.explain import printable
-from tidegate.policy.grounds import UNREAD_REMEDY
 from tidegate.policy.model import Outcome
 from tidegate.reports.interface import ArtifactReport, ReportFormat, ScanReport
 from tidegate.scanners.interface import Severity
@@ -76,7 +75,7 @@ def _artifact(entry: ArtifactReport) -> list[str]:
     for part in entry.unread:
         place = "!".join(name for name in (part.path, part.member) if name)
         lines.append(f"- **not read** {code(place or entry.path)}: {prose(part.reason)}")
-        lines.append(f"  - To mend it: {_own_words(UNREAD_REMEDY)}")
+        lines.append(f"  - To mend it: {_own_words(entry.unread_remedy)}")
     if not entry.findings and not entry.unread:
         lines.append("- Nothing found.")
     for reason in entry.grounds:

@@ -9,7 +9,6 @@ import textwrap
 
 from tidegate.artifact.source import shortened
 from tidegate.policy.explain import location, printable
-from tidegate.policy.grounds import UNREAD_REMEDY
 from tidegate.policy.model import Decision, Outcome, Reason
 from tidegate.reports.interface import ArtifactReport, ReportFormat, ScanReport
 from tidegate.scanners.interface import Finding, Severity, Unread
@@ -104,7 +103,7 @@ class TextFormat(ReportFormat):
         return [
             f"  {self._paint('not read', _YELLOW)} {place}",
             *_wrapped(printable(part.reason), "      "),
-            *_wrapped(f"To mend it: {UNREAD_REMEDY}", "      "),
+            *_wrapped(f"To mend it: {printable(entry.unread_remedy)}", "      "),
         ]
 
 

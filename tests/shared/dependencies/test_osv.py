@@ -103,6 +103,11 @@ def test_bytes_that_are_no_record_cost_little_and_are_refused(data):
         parse_json(data)
 
 
+def test_yaml_with_aliases_is_refused():
+    with pytest.raises(MalformedAdvisoryError, match=r"aliases"):
+        parse_yaml(b"a: &x [1]\nb: [*x, *x]")
+
+
 def test_a_record_of_countless_versions_is_refused():
     package = GOOD["affected"][0]["package"]
     many = [{"package": package, "versions": ["1.0"] * 150_000}] * 2

@@ -1,0 +1,204 @@
+"""What is asked for: lock files, a conda environment, installed packages, wheels.
+
+Requirements files are read by `tidegate.sbom.requirements`. Always holds: nothing is run, resolved,
+imported or unpacked; each entry is a package or an unread line with its reason; a text that is too
+large, too deep or not of its form is unread as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tidegate.dependencies.yaml_texts import load_texts
+
+LARGEST = 32 << 20
+_LARGEST_YAML = 1 << 20
+_MOST = 20_000
+_METADATA = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info")
+_CONDA = re.compile(r"\s*(?:[\w./-]+::)?(?P<name>[A-Za-z0-9_.-]+)\s*(?P<rest>.*)")
+# They come with every conda environment, and pip's own are asked for in the list of pip.
+_CONDAS_OWN = frozenset({"python", "pip", "setuptools", "wheel"})
+_FAR = ("git", "vcs", "url", "hg", "svn", "bzr")
+_OWN = ("editable", "virtual", "directory", "path")
+
+
+class UnreadableListError(ValueError):
+    """The list can't be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A package of PyPI's that is asked for.
+
+    `version` is None where more than one will do. `hashed` says whether the list names the
+    digests of its files; None where such a list never does. `elsewhere` says from where it is
+    taken, if not from an index.
+    """
+
+    name: str
+    version: str | None
+    line: int = 0
+    hashed: bool | None = None
+    elsewhere: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedList:
+    """What one list asks for. `unread` are the entries that can't be told, with their reasons."""
+
+    packages: tuple[Asked, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    requirements: tuple[str, ...] = ()
+    """Lines in the form of a requirements file, which are read as those are."""
+
+
+def read_lock(data: bytes) -> AskedList:
+    """A pylock.toml (PEP 751), uv.lock or poetry.lock.
+
+    Raises:
+        UnreadableListError: it is none of them.
+    """
+    if len(data) > LARGEST:
+        raise UnreadableListError(f"it is larger than {LARGEST} bytes")
+    try:
+        found = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise UnreadableListError("it is no TOML that can be read") from error
+    entries = found.get("packages", found.get("package"))
+    if not isinstance(entries, list) or len(entries) > _MOST:
+        raise UnreadableListError("it has no list of packages, or one without end")
+    packages: list[Asked] = []
+    unread: list[tuple[str, str]] = []
+    for number, entry in enumerate(entries, 1):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not name:
+            unread.append((f"package {number}", "it has no name"))
+            continue
+        source = entry.get("source", {})
+        places = {**source, **entry} if isinstance(source, dict) else entry
+        if any(key in places for key in _OWN):
+            continue  # The project itself, or a folder beside it.
+        far = [key for key in _FAR if key in places]
+        if isinstance(source, dict) and source.get("type") in _FAR:
+            far = [str(source["type"])]
+        if "archive" in entry:
+            far = ["address"]
+        version = entry.get("version")
+        packages.append(
+            Asked(
+                name,
+                version if isinstance(version, str) and version else None,
+                hashed=_is_hashed(entry),
+                elsewhere=far[0] if far else None,
+            )
+        )
+    return AskedList(tuple(packages), tuple(unread))
+
+
+def _is_hashed(entry: Mapping[str, Any]) -> bool:
+    files = [entry.get("sdist"), entry.get("archive")]
+    for key in ("wheels", "files"):
+        more = entry.get(key)
+        files += more if isinstance(more, list) else []
+    present = [each for each in files if isinstance(each, dict)]
+    return bool(present) and all(each.get("hash") or each.get("hashes") for each in present)
+
+
+def read_environment_file(data: bytes) -> AskedList:
+    """A conda.yaml or python_env.yaml, as MLflow writes them.
+
+    Raises:
+        UnreadableListError: it is none of them.
+    """
+    if len(data) > _LARGEST_YAML:
+        raise UnreadableListError(f"it is larger than {_LARGEST_YAML} bytes")
+    try:
+        found = load_texts(data)
+    except ValueError as error:
+        raise UnreadableListError(str(error)) from error
+    if not isinstance(found, dict):
+        raise UnreadableListError("it is no environment")
+    lines: list[str] = []
+    unread: list[tuple[str, str]] = []
+    for entry in [*_items(found, "dependencies"), *_items(found, "build_dependencies")]:
+        if isinstance(entry, dict):
+            lines += [line for line in _items(entry, "pip") if isinstance(line, str)]
+        elif not isinstance(entry, str):
+            unread.append(("dependencies", "an entry is neither a text nor a list of pip's"))
+        elif "name" not in found and "channels" not in found:
+            # python_env.yaml: its lines are pip's.
+            if not entry.startswith(("-r requirements.txt", "--requirement requirements.txt")):
+                lines.append(entry)
+        elif (named := _CONDA.match(entry)) is None or named["name"] not in _CONDAS_OWN:
+            unread.append((entry[:200], "a package of conda's, about which no advisories are kept"))
+    return AskedList(unread=tuple(unread), requirements=tuple(lines))
+
+
+def _items(found: Mapping[str, Any], key: str) -> list[Any]:
+    value = found.get(key)
+    if value is None or value == "":
+        return []
+    if not isinstance(value, list) or len(value) > _MOST:
+        raise UnreadableListError(f"{key} is no list, or one without end")
+    return value
+
+
+def installed_in(folder: Path) -> AskedList:
+    """The packages whose metadata folders lie in a folder such as site-packages."""
+    found = [
+        Asked(named["name"], named["version"])
+        for name in sorted(each.name for each in folder.iterdir())
+        if (named := _METADATA.fullmatch(name)) is not None
+    ]
+    return AskedList(tuple(found))
+
+
+def wheels_in(folder: Path) -> AskedList:
+    """The wheels of a folder, by what their metadata say; nothing is unpacked."""
+    packages: list[Asked] = []
+    unread: list[tuple[str, str]] = []
+    for path in sorted(folder.glob("*.whl")):
+        try:
+            packages.append(_wheel(path))
+        except (
+            UnreadableListError, zipfile.BadZipFile, zlib.error, OSError, EOFError,
+            NotImplementedError, RuntimeError, ValueError,
+        ) as error:  # fmt: skip
+            unread.append((path.name, f"no wheel that can be read: {error}"))
+    return AskedList(tuple(packages), tuple(unread))
+
+
+def _wheel(path: Path) -> Asked:
+    from packaging.utils import canonicalize_name, parse_wheel_filename
+    from packaging.version import Version
+
+    name, version, _, _ = parse_wheel_filename(path.name)
+    with zipfile.ZipFile(path) as archive:
+        said = [
+            member
+            for member in archive.infolist()
+            if member.filename.count("/") == 1 and member.filename.endswith(".dist-info/METADATA")
+        ]
+        if len(said) != 1:
+            raise UnreadableListError("it has no metadata, or more than one")
+        with archive.open(said[0]) as file:
+            header = dict(_header(file.read(1 << 20).decode("utf-8", "replace")))
+    if canonicalize_name(header.get("name", "")) != name or Version(header["version"]) != version:
+        raise UnreadableListError("its name says another package or version than its metadata")
+    return Asked(str(name), str(version))
+
+
+def _header(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        if not line.strip():
+            return
+        key, colon, value = line.partition(":")
+        if colon and key.lower() in {"name", "version"}:
+            yield key.lower(), value.strip()
