@@ -27,10 +27,10 @@ from tidegate.dependencies.interface import (
 )
 from tidegate.dependencies.versions import (
     UncomparableError,
+    among,
     compare,
     is_prerelease,
     parsed,
-    same,
 )
 
 _BEFORE_ALL = "0"
@@ -133,7 +133,7 @@ def _judge(component: Component, advisory: Advisory, affected: Affected) -> Matc
     comparable = [each for each in affected.ranges if each.type != "GIT"]
     if not comparable and not affected.versions:
         return undetermined("it names the affected versions by commits alone, or not at all")
-    listed = any(same(affected.ecosystem, component.version, v) for v in affected.versions)
+    listed = among(affected.ecosystem, component.version, affected.versions)
     why, fixed, inside = "", [], listed
     for each in comparable:
         try:
@@ -161,8 +161,13 @@ def _judge(component: Component, advisory: Advisory, affected: Affected) -> Matc
 def _inside(version: str, ecosystem: str, range_: Range) -> bool:
     boundaries = [e for e in range_.events if e.kind is not EventKind.LIMIT]
     limits = [e.version for e in range_.events if e.kind is EventKind.LIMIT]
+    starts = [event for event in boundaries if event.kind is EventKind.INTRODUCED]
+    if len(starts) != 1 or starts[0].version != _BEFORE_ALL:
+        boundaries = _sorted(ecosystem, boundaries)
+    else:
+        boundaries.sort(key=lambda event: event.kind is not EventKind.INTRODUCED)
     # All are compared before anything is said, so that one that can't be is never overlooked.
-    sides = [(event, _side(version, ecosystem, event)) for event in _sorted(ecosystem, boundaries)]
+    sides = [(event, _side(version, ecosystem, event)) for event in boundaries]
     bounded = [limit == _NO_LIMIT or compare(ecosystem, version, limit) < 0 for limit in limits]
     inside = False
     for event, side in sides:

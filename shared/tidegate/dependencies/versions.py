@@ -9,6 +9,7 @@ and never by "not affected"; no text is longer than `LONGEST`, so that comparing
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -72,6 +73,30 @@ def same(ecosystem: str, version: str, listed: str) -> bool:
         return compare(ecosystem, version, listed) == 0
     except UncomparableError:
         return version.casefold() == listed.casefold()
+
+
+def among(ecosystem: str, version: str, listed: tuple[str, ...]) -> bool:
+    """Whether one of the listed versions is the component's; the same as `same` of each."""
+    if version in listed:
+        return True
+    if base_of(ecosystem) != "PyPI":
+        return any(same(ecosystem, version, each) for each in listed)
+    known, texts = _told_apart(listed)
+    try:
+        mine = parsed("PyPI", version)
+    except UncomparableError:
+        return version.casefold() in texts
+    return mine in known or (mine.local is not None and parsed("PyPI", mine.public) in known)
+
+
+@lru_cache(maxsize=1 << 15)
+def _told_apart(listed: tuple[str, ...]) -> tuple[frozenset[Any], frozenset[str]]:
+    """Versions of PyPI's as those, and all as texts without case."""
+    known = set()
+    for each in listed:
+        with contextlib.suppress(UncomparableError):  # It is among the texts.
+            known.add(parsed("PyPI", each))
+    return frozenset(known), frozenset(each.casefold() for each in listed)
 
 
 def is_prerelease(ecosystem: str, version: str) -> bool:

@@ -9,6 +9,7 @@ from tidegate.dependencies import (
     read_advisory,
     smallest_safe_upgrade,
 )
+from tidegate.dependencies.versions import among, same
 
 
 def advisory(package, *events, ecosystem="PyPI", versions=(), kind="ECOSYSTEM", **more):
@@ -135,6 +136,16 @@ def test_what_cannot_be_compared_is_undetermined(known, version):
 def test_a_version_of_an_ecosystem_that_nobody_here_compares_is_undetermined():
     known = advisory("a", (INTRODUCED, "0"), (FIXED, "2.0"), ecosystem="Hackage")
     assert certainty("Hackage", "a", "1.0", known) == "undetermined"
+
+
+@pytest.mark.parametrize(
+    "version", ["1.0", "1.0.0", "V1.0+Local", "1.0+local", "2.0", "Main", "1!1"]
+)
+def test_a_list_is_looked_through_as_each_of_its_versions_is(version):
+    listed = ("1.0.0", "main", "1.0+LOCAL", "1!1.0", "nightly")
+    for count in range(len(listed) + 1):
+        some = listed[:count]
+        assert among("PyPI", version, some) == any(same("PyPI", version, each) for each in some)
 
 
 def test_names_are_compared_as_pypi_does_and_no_other_package_matches():
