@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tidegate.errors import ArtifactError, OperatorError, TidegateError
 from tidegate.policy import Decision
+from tidegate_mlflow import review_links
 
 _log = logging.getLogger(f"mlflow.{__name__}")
 
@@ -38,7 +39,7 @@ def refused(message: str) -> MlflowException:
 
 def refusal(decision: Decision) -> MlflowException:
     """403 with the decision as its author reads it."""
-    return refused(decision.explain())
+    return refused(review_links.for_the_asker(decision).explain())
 
 
 def invalid(message: str) -> MlflowException:

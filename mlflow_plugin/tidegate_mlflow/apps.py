@@ -14,7 +14,7 @@ from typing import Any
 
 from mlflow.exceptions import MlflowException
 
-from tidegate_mlflow import answers, artifacts, host, repositories
+from tidegate_mlflow import answers, artifacts, host, repositories, review_pages
 from tidegate_mlflow.guard import Guard
 
 _log = logging.getLogger(f"mlflow.{__name__}")
@@ -61,6 +61,7 @@ def create_auth_app() -> Any:
         MlflowException: basic-auth is not installed (`tidegate[mlflow]` brings it).
     """
     guard = _guarded()
+    host.authorize_elsewhere(review_pages.ENDPOINTS)
     return _looking_first(host.basic_auth_app(), guard)
 
 
@@ -82,6 +83,7 @@ def _guarded() -> Guard:
         made = Guard(registry.verdicts, artifacts.places_of, registry.are_alive, _asking)
         made.look()
         host.guard_repositories(repositories.guarded_by(made))
+        review_pages.serve(registry.gate)
     finally:
         _starting = False
     _log.info("Tidegate guards this server's artifacts.")

@@ -17,7 +17,7 @@ from tidegate.errors import TidegateError
 from tidegate.ledger.records import Registration
 from tidegate.policy import Mode
 from tidegate.policy.explain import printable
-from tidegate_mlflow import answers, kept
+from tidegate_mlflow import answers, kept, review_links
 from tidegate_mlflow.guarded_places import GuardedPlaces, Refusal, Registered, Use
 from tidegate_mlflow.verdicts import Verdicts
 
@@ -123,7 +123,8 @@ class Guard:
                 "its files are held. Register the model again."
             )
         else:
-            explained = self.verdicts.of(registered.digest, registered.subject).explain()
+            decision = self.verdicts.of(registered.digest, registered.subject)
+            explained = review_links.for_the_asker(decision).explain()
         if refusal.use is Use.READ:
             return explained
         return f"Tidegate: what is held stays as it is for its review. {explained}"

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import flask
 from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL
 from mlflow.environment_variables import _MLFLOW_SGI_NAME, MLFLOW_ENABLE_WORKSPACES
+from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import (
     _PROMPT_SOURCE_PLACEHOLDERS,
     IS_PROMPT_TAG_KEY,
@@ -52,16 +53,22 @@ __all__ = [
     "acting_user",
     "app_named_at_start",
     "artifact_place",
+    "authorize_elsewhere",
     "basic_auth_app",
+    "flask_app",
     "guard_repositories",
     "is_server_worker",
     "local_folder",
+    "may_read_model",
     "model_registry",
     "own_storage",
     "plain_app",
     "read_replica_uri",
+    "route",
     "runs_on_asgi",
+    "secret_key",
     "storage_of",
+    "version_made_at",
     "workspaces_enabled",
 ]
 
@@ -99,7 +106,64 @@ def acting_admin() -> bool | None:
     return bool(auth.store.get_user(user).is_admin)
 
 
+def may_read_model(name: str) -> bool:
+    """Whether that user may read a registered model, which also has to exist."""
+    from mlflow.server import auth
+
+    try:
+        return bool(auth._get_registered_model_permission(name).can_read)
+    except MlflowException:
+        return False
+
+
+def authorize_elsewhere(endpoints: frozenset[str]) -> None:
+    """Let basic-auth ask who calls these endpoints of Flask's, and not judge what he may.
+
+    It denies users every route that it has no rule for, and takes rules for whole paths alone.
+    """
+    from mlflow.server import auth
+
+    find = auth._find_validator
+
+    def found(request: flask.Request) -> Callable[[], bool] | None:
+        if request.endpoint in endpoints:
+            return lambda: True
+        rule: Callable[[], bool] | None = find(request)
+        return rule
+
+    auth._find_validator = found
+
+
+def version_made_at(name: str, version: str) -> int | None:
+    """When a version's row was made, in milliseconds; None where there is none."""
+    try:
+        found = SqlAlchemyStore.get_model_version(model_registry(), name, version)
+    except MlflowException:
+        return None
+    return int(found.creation_timestamp)
+
+
 # The server's process
+
+
+def flask_app() -> Any:
+    """MLflow's Flask app, which answers every route that is not FastAPI's."""
+    from mlflow.server import app
+
+    return app
+
+
+def secret_key() -> bytes | None:
+    """What basic-auth seals its own forms with, the same in all processes; None without it."""
+    key = flask_app().secret_key
+    return key.encode() if isinstance(key, str) else key
+
+
+def route(path: str) -> str:
+    """A path with the prefix that the server was started with."""
+    from mlflow.server import handlers
+
+    return str(handlers._add_static_prefix(path))
 
 
 def is_server_worker() -> bool:

@@ -20,7 +20,7 @@ from tidegate.errors import ArtifactChangedError, ArtifactError, ArtifactMissing
 from tidegate.policy import Action, Decision
 from tidegate.policy.explain import printable
 from tidegate.scanners.evidence import Evidence
-from tidegate_mlflow import answers, artifacts, bom, host, marks, reserved
+from tidegate_mlflow import answers, artifacts, bom, host, marks, reserved, review_links
 from tidegate_mlflow.answers import gated
 from tidegate_mlflow.rows import MESSAGE_LIMIT, Rows
 from tidegate_mlflow.versions import FAILED, PENDING, READY, VersionRow, inserting
@@ -191,7 +191,7 @@ class Registering(Rows):
                 )
             marks.put_digest(stored, manifest.digest)
             stored.status = READY if decision.allowed else FAILED
-            stored.status_message = decision.summary(MESSAGE_LIMIT)
+            stored.status_message = review_links.for_the_record(decision).summary(MESSAGE_LIMIT)
             if decision.outcome == "allow":
                 stored.status_message = None
             if decision.allowed and found.copy is not None:

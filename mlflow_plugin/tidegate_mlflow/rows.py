@@ -18,7 +18,7 @@ from tidegate.ledger.records import Registration
 from tidegate.policy import Decision, Mode
 from tidegate.policy.explain import printable
 from tidegate.settings import read_settings
-from tidegate_mlflow import answers, artifacts, bom, host, kept
+from tidegate_mlflow import answers, artifacts, bom, host, kept, review_links
 from tidegate_mlflow.guarded_places import Registered
 from tidegate_mlflow.verdicts import Verdicts
 from tidegate_mlflow.versions import FAILED, PENDING, READY, VersionRow, gate_inserts
@@ -127,7 +127,8 @@ class Rows(_Store):
                 return
             stored.status = status
             allowed = decision.outcome == "allow"
-            stored.status_message = None if allowed else decision.summary(MESSAGE_LIMIT)
+            told = review_links.for_the_record(decision)
+            stored.status_message = None if allowed else told.summary(MESSAGE_LIMIT)
 
     def _copy_of(self, row: VersionRow, model: artifacts.OnDisk, manifest: Manifest) -> str | None:
         """The location of the gate's copy of what passes; None where none is kept."""

@@ -24,7 +24,7 @@ from mlflow.store.entities.paged_list import PagedList
 from tidegate.errors import ArtifactMissingError
 from tidegate.policy import Action, Decision, Outcome
 from tidegate.policy.explain import printable
-from tidegate_mlflow import answers, artifacts, host, marks, since
+from tidegate_mlflow import answers, artifacts, host, marks, review_links, since
 from tidegate_mlflow.answers import gated
 from tidegate_mlflow.registering import Registering
 from tidegate_mlflow.rows import MESSAGE_LIMIT
@@ -76,9 +76,10 @@ class Using(Registering):
             return
         covered = decision.waiver_ids or decision.review_id is not None
         if decision.outcome is not Outcome.ALLOW or covered:
+            told = review_links.for_the_asker(decision).explain()
             raise answers.refused(
                 f"Tidegate: the alias {alias!r} is for versions that pass with nothing waived or "
-                f"approved, by the policy's protected_aliases.\n{decision.explain()}"
+                f"approved, by the policy's protected_aliases.\n{told}"
             )
 
     @gated
@@ -112,7 +113,8 @@ class Using(Registering):
                 decision = self._decided(self._row(each.name, each.version))
                 if decision is not None and not decision.allowed:
                     each._status = FAILED
-                    each._status_message = decision.summary(MESSAGE_LIMIT)
+                    told = review_links.for_the_record(decision)
+                    each._status_message = told.summary(MESSAGE_LIMIT)
         return found
 
     @gated

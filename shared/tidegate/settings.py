@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     """Whether an MLflow server keeps its own copy of what passes: always where it can, only where
     the disk can clone files without taking up room, or not at all."""
 
+    review_pages: Literal["on", "open", "off"] = "on"
+    """The review pages of an MLflow server: for its users, for everybody to read where it has no
+    users, or not at all."""
+
     def limits(self) -> Limits:
         """The limits of a scan."""
         return Limits(

@@ -115,6 +115,10 @@ def test_a_server_and_who_asks_are_told_as_we_expect() -> None:
     assert ARTIFACTS_DESTINATION_ENV_VAR == host.ARTIFACTS_DESTINATION_ENV_VAR
     assert callable(auth.create_app)
     assert callable(auth.store.get_user)
+    assert callable(auth._find_validator)
+    assert callable(auth._get_registered_model_permission)
+    assert host.flask_app().name == "mlflow.server"
+    assert host.route("/tidegate") == "/tidegate"
     assert host.DELETED_STAGE == "Deleted_Internal"
 
 

@@ -98,6 +98,12 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, 96, initial_indent=indent, subsequent_indent=indent)
 
 
+def review_link(url: str, number: int) -> str:
+    """Where a decision is reviewed: its own page, where the URL is that of Tidegate's pages."""
+    base = url.rstrip("/")
+    return f"{base}/{number}" if base.endswith("/tidegate") else url
+
+
 def _where_to_ask(decision: Decision) -> str:
     """Whom a person asks, and by which number. What is on no record has none."""
     whom = printable(decision.contact) if decision.contact else "your registry admin"
@@ -107,7 +113,7 @@ def _where_to_ask(decision: Decision) -> str:
         return f"Ask {whom} for a review, by its digest where it is on record."
     parts = [f"Ask {whom} for a review: tidegate review show {decision.id}"]
     if decision.review_url:
-        parts.append(printable(decision.review_url))
+        parts.append(printable(review_link(decision.review_url, decision.id)))
     return ", ".join(parts) + "."
 
 
