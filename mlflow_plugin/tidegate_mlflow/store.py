@@ -1,8 +1,8 @@
 """The gated model registry: MLflow's SQL store, in which every version needs a decision.
 
-What is put over MLflow's methods stands in `registering`, `using`, `tagging`, `deploying` and
-`claiming`. Always holds: no row of this store is READY for an instant without an allowing
-decision, prompts are left to MLflow, and nothing is answered by a 5xx.
+What is put over MLflow's methods stands in `registering`, `using`, `removing`, `tagging`,
+`deploying` and `claiming`. Always holds: no row of this store is READY for an instant without an
+allowing decision, prompts are left to MLflow, and nothing is answered by a 5xx.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from tidegate_mlflow import answers, apps, host
 from tidegate_mlflow.claiming import Claiming
 from tidegate_mlflow.deploying import Deploying
 from tidegate_mlflow.noted import Noted
+from tidegate_mlflow.removing import Removing
 from tidegate_mlflow.tagging import Tagging
-from tidegate_mlflow.using import Using
 
 
-class GatedStore(Deploying, Claiming, Noted, Using, Tagging, host.SqlAlchemyStore):
+class GatedStore(Deploying, Claiming, Noted, Removing, Tagging, host.SqlAlchemyStore):
     """The gated registry of a server without workspaces."""
 
 
 class GatedWorkspaceStore(
-    Deploying, Claiming, Noted, Using, Tagging, host.WorkspaceAwareSqlAlchemyStore
+    Deploying, Claiming, Noted, Removing, Tagging, host.WorkspaceAwareSqlAlchemyStore
 ):
     """The gated registry of a server with workspaces."""
 

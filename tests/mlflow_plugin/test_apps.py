@@ -162,6 +162,28 @@ def test_a_protected_alias_is_set_by_admins_or_for_what_passes(
 
 
 @pytest.mark.slow
+def test_what_a_protected_alias_points_to_is_deleted_and_renamed_by_admins_alone(
+    auth_server: Server, models: dict[str, Path]
+) -> None:
+    with acting(auth_server, "ada") as client:
+        _, version = register(client, models["clean"])
+        name = version.name
+    with acting(auth_server, ADMIN) as client:
+        client.set_registered_model_alias(name, "champion", "1")
+    with acting(auth_server, "ada") as client:
+        for attempt in (
+            lambda: client.delete_model_version(name, "1"),
+            lambda: client.delete_registered_model(name),
+            lambda: client.rename_registered_model(name, f"{name}-renamed"),
+        ):
+            with pytest.raises(RestException, match="by admins of this server alone"):
+                attempt()
+        assert client.get_model_version_by_alias(name, "champion").version == "1"
+    with acting(auth_server, ADMIN) as client:
+        client.delete_registered_model(name)
+
+
+@pytest.mark.slow
 def test_nobody_gets_in_without_a_password(auth_server: Server) -> None:
     for path in (
         "api/2.0/mlflow-artifacts/artifacts/0/x",
