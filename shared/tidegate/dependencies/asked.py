@@ -26,7 +26,9 @@ _CONDA = re.compile(r"\s*(?:[\w./-]+::)?(?P<name>[A-Za-z0-9_.-]+)\s*(?P<rest>.*)
 # They come with every conda environment, and pip's own are asked for in the list of pip.
 _CONDAS_OWN = frozenset({"python", "pip", "setuptools", "wheel"})
 _FAR = ("git", "vcs", "url", "hg", "svn", "bzr")
-_OWN = ("editable", "virtual", "directory", "path")
+_FOLDERS = ("editable", "virtual", "directory", "path")
+_PROJECT = frozenset({".", "./"})
+"""The project that the lock file is of, which nobody else has advisories about."""
 
 
 class UnreadableListError(ValueError):
@@ -83,8 +85,11 @@ def read_lock(data: bytes) -> AskedList:
             continue
         source = entry.get("source", {})
         places = {**source, **entry} if isinstance(source, dict) else entry
-        if any(key in places for key in _OWN):
-            continue  # The project itself, or a folder beside it.
+        folder = _folder_of(places)
+        if folder is not None:
+            if folder not in _PROJECT:
+                unread.append((name[:200], "it is taken from a folder or file beside the project"))
+            continue
         far = [key for key in _FAR if key in places]
         if isinstance(source, dict) and source.get("type") in _FAR:
             far = [str(source["type"])]
@@ -100,6 +105,19 @@ def read_lock(data: bytes) -> AskedList:
             )
         )
     return AskedList(tuple(packages), tuple(unread))
+
+
+def _folder_of(places: Mapping[str, Any]) -> str | None:
+    """The folder or file that a package is taken from; None where it comes from elsewhere."""
+    for key in _FOLDERS:
+        if key in places:
+            named = places[key]
+            path = named.get("path") if isinstance(named, dict) else named
+            return path if isinstance(path, str) else "?"
+    if places.get("type") in {"directory", "file"}:
+        # Poetry's; it names no project's own.
+        return str(places.get("url", "?"))
+    return None
 
 
 def _is_hashed(entry: Mapping[str, Any]) -> bool:

@@ -143,3 +143,23 @@ def test_what_is_installed_is_told_by_its_metadata_folders(tmp_path):
         Asked("torch", "2.0.0+cu118"),
         Asked("typing_extensions", "4.0"),
     )
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        'name = "beside"\nsource = { editable = "../beside" }',
+        'name = "beside"\nsource = { path = "dist/beside-1.0-py3-none-any.whl" }',
+        'name = "beside"\ndirectory = { path = "../beside" }',
+        'name = "beside"\nversion = "1"\n[package.source]\ntype = "directory"\nurl = "../beside"',
+    ],
+)
+def test_a_package_beside_the_project_is_named_as_unread(entry):
+    read = read_lock(f"[[package]]\n{entry}\n".encode())
+    assert read.packages == ()
+    assert [name for name, _ in read.unread] == ["beside"]
+
+
+def test_the_project_itself_is_not_audited():
+    read = read_lock(b'[[package]]\nname = "ours"\nversion = "0"\nsource = { virtual = "." }\n')
+    assert (read.packages, read.unread) == ((), ())
