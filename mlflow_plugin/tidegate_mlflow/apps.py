@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_CONFLICT
 
 from tidegate_mlflow import answers, artifacts, host, repositories, review_pages
 from tidegate_mlflow.guard import Guard
@@ -25,6 +26,13 @@ _Application = Callable[[_Scope, Any, Any], Awaitable[None]]
 APPS = ("tidegate", "tidegate-auth")
 
 _ARTIFACT_ROUTES = "/mlflow-artifacts/artifacts/"
+
+_UNTOLD = MlflowException(
+    "Tidegate can't read its ledger now, so no artifact is read or written. Try again later; the "
+    "server's log says why.",
+    error_code=RESOURCE_CONFLICT,
+)
+"""What is said to those who may not have signed in."""
 
 _guard: Guard | None = None
 _starting = False
@@ -62,7 +70,7 @@ def create_auth_app() -> Any:
     """
     guard = _guarded()
     host.authorize_elsewhere(review_pages.ENDPOINTS)
-    return _looking_first(host.basic_auth_app(), guard)
+    return _looking_first(host.basic_auth_app(), guard, says_why=False)
 
 
 def _guarded() -> Guard:
@@ -91,10 +99,10 @@ def _guarded() -> Guard:
     return made
 
 
-def _looking_first(app: Any, guard: Guard) -> Any:
-    """Flask's routes look in the thread that answers them."""
+def _looking_first(app: Any, guard: Guard, *, says_why: bool = True) -> Any:
+    """Flask's routes look in the thread that answers them, after basic-auth."""
     if host.runs_on_asgi():
-        app.add_middleware(LookingFirst, guard=guard)
+        app.add_middleware(LookingFirst, guard=guard, says_why=says_why)
     return app
 
 
@@ -111,12 +119,14 @@ class LookingFirst:
     """ASGI middleware: asks the ledger what is new, away from the event loop.
 
     The routes that stream artifacts call their repository on the event loop itself, where a
-    database that is slow to answer would hold up everybody.
+    database that is slow to answer would hold up everybody. It stands before basic-auth: where
+    users sign in it does not say what went wrong, for an error may name the database.
     """
 
-    def __init__(self, app: _Application, guard: Guard) -> None:
+    def __init__(self, app: _Application, guard: Guard, *, says_why: bool = True) -> None:
         self._app = app
         self._guard = guard
+        self._says_why = says_why
 
     async def __call__(self, scope: _Scope, receive: Any, send: Any) -> None:
         """Hand the request on, with what is new seen where it is about artifacts."""
@@ -128,7 +138,9 @@ class LookingFirst:
         try:
             newest = await anyio.to_thread.run_sync(self._guard.look)
         except Exception as error:  # noqa: BLE001 - without an answer nothing is served
-            await _answer(answers.translated(error), scope, receive, send)
+            _log.error("artifacts are held, because the ledger can't be asked", exc_info=error)
+            told = answers.translated(error) if self._says_why else _UNTOLD
+            await _answer(told, scope, receive, send)
             return
         token = _scope.set(scope)
         try:

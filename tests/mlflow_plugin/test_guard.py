@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from fastapi.testclient import TestClient
 from mlflow.exceptions import MlflowException
 
+from tidegate.errors import OperatorError
 from tidegate.policy import Mode
+from tidegate_mlflow.apps import LookingFirst
 from tidegate_mlflow.guard import Guard
 from tidegate_mlflow.guarded_places import GuardedPlaces, Registered, Use
 
@@ -122,3 +125,28 @@ def test_a_registration_that_nobody_could_read_outranks_no_other() -> None:
         alive=lambda versions: True,
     )
     assert refused is None
+
+
+class LostLedger:
+    """A guard whose ledger is away, with an error that names where it was looked for."""
+
+    def look(self) -> None:
+        raise OperatorError("the ledger at postgresql://gate@db.internal/gate can't be reached")
+
+
+@pytest.mark.parametrize(("says_why", "tells"), [(True, True), (False, False)])
+def test_why_the_ledger_is_away_is_told_only_where_nobody_signs_in(
+    says_why: bool, tells: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope)
+
+    client = TestClient(LookingFirst(app, cast("Guard", LostLedger()), says_why=says_why))
+    answer = client.get("/api/2.0/mlflow-artifacts/artifacts/1/model.pkl")
+    assert answer.status_code == 409
+    assert ("db.internal" in answer.text) is tells
+    assert "ledger" in answer.text
+    assert "db.internal" in caplog.text
+    assert not asked
