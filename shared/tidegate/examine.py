@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from tidegate.artifact import LocalSource, Manifest, read_manifest
 from tidegate.errors import ArtifactError, ArtifactLinkError, TidegateError
 from tidegate.policy import Action, Decision, Policy, decide
-from tidegate.policy.chain import ChainFacts, gaps
-from tidegate.policy.lineage import Lineage
+from tidegate.policy.lineage import NO_LINEAGE, Lineage
 from tidegate.scanners.engine import ScanEngine
 from tidegate.scanners.evidence import Evidence
 from tidegate.scanners.interface import Finding, Limits
@@ -66,9 +65,6 @@ def examine(
             pending.cancel()
             raise
         evidence = pending.evidence(manifest)
-        # Nobody was asked where it came from, so of a chain that is demanded all is missing.
-        content = manifest.files[0].sha256 if manifest.kind == "file" else None
-        facts = ChainFacts(manifest.digest, content)
         decision = decide(
             policy,
             action,
@@ -76,7 +72,7 @@ def examine(
             digest=manifest.digest,
             subject=shown,
             now=datetime.now(UTC),
-            lineage=Lineage(gaps=gaps(policy.chain, action, facts)),
+            lineage=_untold(policy, action, manifest),
         )
         return Examination(shown, manifest, evidence, decision)
     except ArtifactLinkError as error:
@@ -86,6 +82,16 @@ def examine(
     finally:
         if engine is None:
             own.close()
+
+
+def _untold(policy: Policy, action: Action, manifest: Manifest) -> Lineage:
+    """Nobody was asked where it came from, so of a chain that is demanded all is missing."""
+    if policy.chain is None:
+        return NO_LINEAGE
+    from tidegate.policy.chain import ChainFacts, gaps
+
+    content = manifest.files[0].sha256 if manifest.kind == "file" else None
+    return Lineage(gaps=gaps(policy.chain, action, ChainFacts(manifest.digest, content)))
 
 
 def _beside_links(

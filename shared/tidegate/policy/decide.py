@@ -38,6 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from tidegate.policy.grounds import (
     REJECTED,
@@ -61,9 +62,11 @@ from tidegate.policy.model import (
     ReviewVerdict,
     Waiver,
 )
-from tidegate.policy.signatures import SignatureCheck
 from tidegate.scanners.evidence import Evidence, Verdict
 from tidegate.scanners.interface import Severity
+
+if TYPE_CHECKING:
+    from tidegate.policy.signatures import SignatureCheck
 
 
 @dataclass(frozen=True, slots=True)

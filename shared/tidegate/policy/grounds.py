@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tidegate.policy.lineage import HeldBase, Lineage, RecallReach, base_fingerprints, told
 from tidegate.policy.model import Action, Policy, Reason, Review
-from tidegate.policy.signatures import SignatureCheck
 from tidegate.scanners.evidence import (
     Evidence,
     claimed_fingerprint,
@@ -19,6 +19,9 @@ from tidegate.scanners.evidence import (
 )
 from tidegate.scanners.interface import Finding, Severity
 from tidegate.scanners.rules import rule_of
+
+if TYPE_CHECKING:
+    from tidegate.policy.signatures import SignatureCheck
 
 UNSCANNED = "UNSCANNED"
 UNREAD = "UNREAD"

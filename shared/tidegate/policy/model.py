@@ -12,12 +12,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tidegate.policy.chain import Chain
 from tidegate.policy.lineage import NO_LINEAGE, Lineage
-from tidegate.policy.signatures import SignatureCheck, SignatureDemand
 from tidegate.scanners.interface import Severity
+
+if TYPE_CHECKING:
+    # Only what a policy demands needs them: making their classes takes longer than a small scan.
+    from tidegate.policy.chain import Chain
+    from tidegate.policy.signatures import SignatureCheck, SignatureDemand
 
 
 class Action(enum.StrEnum):
@@ -244,5 +247,10 @@ class Decision:
         # Decisions from before there was a lineage have none.
         known = values.get("lineage")
         values["lineage"] = NO_LINEAGE if known is None else Lineage.from_dict(known)
-        values["signatures"] = tuple(SignatureCheck(**c) for c in values.get("signatures", ()))
+        checks = values.get("signatures", ())
+        if checks:
+            from tidegate.policy.signatures import SignatureCheck
+
+            checks = tuple(SignatureCheck(**check) for check in checks)
+        values["signatures"] = tuple(checks)
         return cls(**values)
