@@ -13,28 +13,28 @@ is recorded meanwhile is no problem; triggers are not trusted, and nothing is wr
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, text
 
-from tidegate.attestation.checkpoint import Checkpoint, read_checkpoint
+from tidegate.attestation.checkpoint import Checkpoint
 from tidegate.attestation.envelopes import SignatureError, open_envelope
 from tidegate.attestation.keys import KeyList
 from tidegate.attestation.merkle import leaf_hash, node_hash, verify_consistency
-from tidegate.errors import TamperedError, UsageError
+from tidegate.errors import TamperedError
 from tidegate.ledger import append_only, log, schema
 from tidegate.ledger.audit_content import KEY, ContentIndex
+from tidegate.ledger.checkpoint_notes import opened, origin_of
 from tidegate.ledger.coverage import GENESIS, Coverage, read_coverage, row_hash, shown_key
 from tidegate.ledger.reader import Reader
 from tidegate.ledger.records import moment
 from tidegate.ledger.said import RECORD
+from tidegate.ledger.stored_rows import as_bytes, as_stored, node_stands, pages, stands
 
-_PAGE = 500
 _SHOWN = 1000
 
 
@@ -80,7 +80,7 @@ def audit(ledger: Reader, keys: KeyList, *, checkpoints: Sequence[str] = ()) -> 
         LedgerUnavailableError: the database fails.
     """
     notes = [opened(note, keys) for note in checkpoints]
-    with ledger.reading() as connection, _as_stored(connection), closing(_Work(keys)) as work:
+    with ledger.reading() as connection, as_stored(connection), closing(_Work(keys)) as work:
         if connection.dialect.name != "sqlite":
             connection.execution_options(isolation_level="AUTOCOMMIT")
         work.look_at_triggers(connection)
@@ -158,7 +158,7 @@ class _Work:
         """All statements from where the last reading ended."""
         table = schema.statement
         after = (self._size,) if self._size else None
-        for page in _pages(connection, table, ("id",), after=after):
+        for page in pages(connection, table, ("id",), after=after):
             said: list[tuple[str, str, str, int]] = []
             made: list[tuple[int, int, str]] = []
             for row in page:
@@ -187,7 +187,7 @@ class _Work:
     def read_nodes(self, connection: Connection) -> None:
         """The stored nodes of the tree."""
         table = schema.log_node
-        for page in _pages(connection, table, ("level", "number"), after=None):
+        for page in pages(connection, table, ("level", "number"), after=None):
             nodes = [(row["level"], row["number"], row["hash"]) for row in page]
             for level, number, _ in nodes:
                 if type(level) is not int or type(number) is not int or level < 1 or number < 0:
@@ -200,7 +200,7 @@ class _Work:
     def read_rows(self, connection: Connection, table: Table) -> None:
         """The rows of one table."""
         (key,) = table.primary_key.columns
-        for page in _pages(connection, table, (key.name,), after=None):
+        for page in pages(connection, table, (key.name,), after=None):
             self._seen.executemany(
                 "INSERT INTO found VALUES (?, ?, ?)",
                 [(table.name, shown_key(row[key.name]), row_hash(table, row)) for row in page],
@@ -211,7 +211,7 @@ class _Work:
 
     def read_content(self, connection: Connection) -> None:
         """The index of content, which no statement covers: it follows from the manifests."""
-        self._content.read(_pages(connection, schema.content, KEY, after=None))
+        self._content.read(pages(connection, schema.content, KEY, after=None))
 
     def compare_content(self, connection: Connection) -> None:
         """Hold the index against what the manifests come to."""
@@ -253,7 +253,7 @@ class _Work:
         )
         for name, key, sha256, statement in missing:
             # Recorded while the audit ran, it may stand where the reading had been already.
-            if statement <= self._first_reading or not _stands(connection, name, key, sha256):
+            if statement <= self._first_reading or not stands(connection, name, key, sha256):
                 self._add("deleted", name, key, f"is gone; statement {statement} covers it")
         self._compare_nodes(connection)
 
@@ -268,7 +268,7 @@ class _Work:
         for level, number, how in differing:
             first, last = _leaves(level, number)
             if how == 1:
-                if last > self._first_reading and _node_stands(connection, level, number):
+                if last > self._first_reading and node_stands(connection, level, number):
                     continue
                 self._tell("deleted", node, f"{level}/{number}", "the node is gone")
             elif how == 2:
@@ -324,7 +324,7 @@ class _Work:
 
     def _leaf(self, row: Mapping[str, Any]) -> str:
         """The hash that the tree goes on with: the stored one, told of where it is not right."""
-        computed = leaf_hash(_bytes(row["envelope"])).hex()
+        computed = leaf_hash(as_bytes(row["envelope"])).hex()
         if row["leaf_hash"] != computed:
             self._tell(
                 "edited", schema.statement, row["id"], "is not what the log's tree was made of"
@@ -336,7 +336,7 @@ class _Work:
         table, number = schema.statement, row["id"]
         try:
             at = moment(row["created_at"])
-            signed = open_envelope(_bytes(row["envelope"]), self._keys, at=at)
+            signed = open_envelope(as_bytes(row["envelope"]), self._keys, at=at)
             coverage = read_coverage(signed.statement.predicate)
         except (SignatureError, ValueError, TypeError) as error:
             self._tell("unsigned", table, number, f"can't be believed: {error}")
@@ -374,91 +374,7 @@ class _Work:
             self._problems.append(Problem(kind, name, key, message))
 
 
-def origin_of(first_leaf: str) -> str:
-    """A log's name in its checkpoints: made of its first statement, so no two logs share one."""
-    return f"tidegate.dev/ledger/{first_leaf[:32]}"
-
-
-def opened(note: str, keys: KeyList) -> Checkpoint:
-    """The checkpoint in a signed note; UsageError where no key of the list signed it."""
-    origin = note.partition("\n")[0]
-    for trusted in keys.values():
-        if trusted.key.key.keytype != "ed25519":
-            continue
-        try:
-            return read_checkpoint(note, origin, trusted.key)
-        except SignatureError:
-            continue
-    raise UsageError(
-        "the checkpoint is not signed by a key of the list",
-        remedy="name the key list with TIDEGATE_TRUSTED_KEYS, and look where the file came from",
-    )
-
-
-def _pages(
-    connection: Connection, table: Table, key: Sequence[str], after: tuple[object, ...] | None
-) -> Iterator[Sequence[Mapping[str, Any]]]:
-    """A table's rows in the order of its key, as the driver gives them, a page at a time."""
-    columns, order = ", ".join(table.columns.keys()), ", ".join(key)
-    marks = ", ".join(f":k{position}" for position in range(len(key)))
-    query = f"SELECT {columns} FROM {table.name}"  # noqa: S608 - names of ours
-    limit = f" ORDER BY {order} LIMIT {_PAGE}"
-    first = after is None
-    while True:
-        where = "" if first else f" WHERE ({order}) > ({marks})"
-        given = {f"k{position}": value for position, value in enumerate(after or ())}
-        try:
-            page = [
-                dict(row)
-                for row in connection.execute(text(query + where + limit), given).mappings()
-            ]
-        except UnicodeEncodeError as error:
-            raise TamperedError(f"{table.name} has a key that is no text") from error
-        if not page:
-            return
-        yield page
-        after, first = tuple(page[-1][name] for name in key), False
-
-
-def _stands(connection: Connection, name: str, key: str, sha256: str) -> bool:
-    """Whether a row is there after all, and is what was said of it."""
-    table = next((each for each in schema.RECORDS if each.name == name), None)
-    if table is None:
-        return False
-    (column,) = table.primary_key.columns
-    columns = ", ".join(table.columns.keys())
-    query = f"SELECT {columns} FROM {name} WHERE {column.name} = :key"  # noqa: S608 - names of ours
-    row = connection.execute(text(query), {"key": json.loads(key)}).mappings().first()
-    return row is not None and row_hash(table, dict(row)) == sha256
-
-
-def _node_stands(connection: Connection, level: int, number: int) -> bool:
-    query = text("SELECT 1 FROM tidegate_log_node WHERE level = :level AND number = :number")
-    return connection.execute(query, {"level": level, "number": number}).first() is not None
-
-
 def _leaves(level: int, number: int) -> tuple[int, int]:
     """The first and the last statement below a node."""
     level = min(max(level, 0), 62)
     return (number << level) + 1, (number + 1) << level
-
-
-def _bytes(envelope: object) -> bytes:
-    if isinstance(envelope, bytes):
-        return envelope
-    return str(envelope).encode("utf-8", "surrogateescape")
-
-
-@contextmanager
-def _as_stored(connection: Connection) -> Iterator[None]:
-    """Let SQLite's driver give texts that are no UTF-8 too: they may be what was tampered with."""
-    driver: Any = connection.connection.dbapi_connection
-    if connection.dialect.name != "sqlite":
-        yield
-        return
-    before = driver.text_factory
-    driver.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-    try:
-        yield
-    finally:
-        driver.text_factory = before

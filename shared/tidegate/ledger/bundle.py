@@ -21,7 +21,7 @@ from tidegate.attestation.merkle import leaf_hash, verify_consistency
 from tidegate.attestation.own_key import trusted_keys
 from tidegate.errors import TamperedError, UsageError
 from tidegate.ledger import log, schema
-from tidegate.ledger.audit import opened
+from tidegate.ledger.checkpoint_notes import opened
 from tidegate.ledger.coverage import read_coverage
 from tidegate.ledger.reader import Reader
 from tidegate.ledger.records import moment

@@ -51,7 +51,7 @@ class Reader:
 
     def origin(self) -> str | None:
         """The log's name in its checkpoints; None before the first statement."""
-        from tidegate.ledger.audit import origin_of
+        from tidegate.ledger.checkpoint_notes import origin_of
 
         table = schema.statement
         row = self._first(select(table).where(table.c.id == 1))

@@ -315,7 +315,7 @@ def test_a_ledger_that_is_recorded_in_meanwhile_is_no_tampered_one(
 ) -> None:
     from tidegate.ledger import audit as module
 
-    pages = module._pages
+    pages = module.pages
     with Ledger.open(full) as ledger:
         numbers = iter(range(12))
 
@@ -325,7 +325,7 @@ def test_a_ledger_that_is_recorded_in_meanwhile_is_no_tampered_one(
                 for number in itertools.islice(numbers, 1):
                     record(ledger, f"meanwhile-{number}.pkl", place=f"/m/{number}")
 
-        monkeypatch.setattr(module, "_pages", and_record)
+        monkeypatch.setattr(module, "pages", and_record)
         report = audit(ledger, trusted_keys())
     assert report.problems == ()
     assert report.statements > STATEMENTS

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from tidegate.scanners.interface import Severity
 from tidegate.scanners.python_source import capabilities as known
 from tidegate.scanners.python_source.capabilities import When
-from tidegate.scanners.python_source.resolve import Resolver, Values
+from tidegate.scanners.python_source.resolve import Resolver
 from tidegate.scanners.python_source.scopes import Scope
-from tidegate.scanners.python_source.values import BUILT, UNKNOWN, Const, Partial, Ref
+from tidegate.scanners.python_source.values import BUILT, UNKNOWN, Const, Partial, Ref, Values
 
 _OPENERS = frozenset({"builtins.open", "io.open", "codecs.open", "io.FileIO", "io.open_code",
                       "gzip.open", "bz2.open", "lzma.open", "os.fdopen", "pathlib.Path.open",

@@ -24,8 +24,12 @@ from tidegate.scanners.python_source.values import (
     Partial,
     Ref,
     Value,
+    Values,
+    attribute,
     call_method,
-    combine,
+    distinct,
+    identity,
+    joined,
 )
 
 _MAX_DEPTH = 120
@@ -41,13 +45,7 @@ BUILTINS = frozenset(
 _NEVER_SHADOWED = frozenset(
     {"__builtins__", "__import__", "eval", "exec", "getattr", "globals", "vars", "__build_class__"}
 )
-_MAX_PARTS, _MADE_PARTS = 14, 5
-# What gives a path again.
-_SAME_PATH = frozenset({"absolute", "expanduser", "joinpath", "parent", "resolve", "with_name",
-                        "with_stem", "with_suffix"})  # fmt: skip
 _GETTERS = frozenset({"builtins.getattr", "inspect.getattr_static"})
-
-Values = tuple[Value, ...]
 
 
 class Resolver:
@@ -89,13 +87,13 @@ class Resolver:
             before = self._names.get(key, ())
             if key in self._widened:
                 found = [UNKNOWN if isinstance(v, (Const, Partial)) else v for v in found]
-            after = _distinct([*before, *found])
+            after = distinct([*before, *found])
             if sum(isinstance(value, (Const, Partial)) for value in after) > _MAX_VALUES:
                 # A text that grows with every turn of a loop would grow for ever.
                 self._widened.add(key)
-                after = _distinct([UNKNOWN if isinstance(v, (Const, Partial)) else v
+                after = distinct([UNKNOWN if isinstance(v, (Const, Partial)) else v
                                    for v in after])  # fmt: skip
-            if set(map(_key, after)) != set(map(_key, before)):
+            if set(map(identity, after)) != set(map(identity, before)):
                 self._names[key] = after
                 for reader in readers.get(key, ()):
                     if reader not in waiting:
@@ -111,7 +109,7 @@ class Resolver:
             self.gave_up = True
             return (UNKNOWN,)
         handler = getattr(self, f"_of_{type(node).__name__}", None)
-        result = _distinct(handler(node, scope, depth + 1)) if handler else (UNKNOWN,)
+        result = distinct(handler(node, scope, depth + 1)) if handler else (UNKNOWN,)
         self._known[id(node)] = result
         return result
 
@@ -128,7 +126,7 @@ class Resolver:
             elif home is None:
                 found.append(UNKNOWN)
             found.extend(Ref(f"{module}.{name}") for module in self._outline.stars)
-        return _distinct(found)
+        return distinct(found)
 
     def _bound(self, binding: Binding) -> list[Value]:
         if binding.path is not None:
@@ -206,7 +204,7 @@ class Resolver:
         for step in reversed(chain):
             right = self.values(step.right, scope, depth)
             operator = type(step.op).__name__
-            left = _distinct([_joined(operator, a, b) for a in left for b in right])
+            left = distinct([joined(operator, a, b) for a in left for b in right])
         return list(left)
 
     def _of_JoinedStr(self, node: ast.JoinedStr, scope: Scope, depth: int) -> list[Value]:
@@ -219,7 +217,7 @@ class Resolver:
             plain = not isinstance(part, ast.FormattedValue) or (
                 part.format_spec is None and part.conversion in {-1, 115}
             )
-            text = _joined("Add", text, values[0] if len(values) == 1 and plain else UNKNOWN)
+            text = joined("Add", text, values[0] if len(values) == 1 and plain else UNKNOWN)
         return [text]
 
     def _of_Subscript(self, node: ast.Subscript, scope: Scope, depth: int) -> list[Value]:
@@ -392,41 +390,6 @@ class Resolver:
         return found
 
 
-def attribute(value: Value, name: str) -> Value:
-    """The attribute of a value. A chain that goes on and on leads nowhere known."""
-    if not isinstance(value, Ref):
-        return UNKNOWN
-    if value.made and value.path == "pathlib.Path" and name in _SAME_PATH:
-        return value
-    if name == "__self__" and value.path.startswith("builtins."):
-        return Ref("builtins")
-    path = plain_path(f"{value.path}.{name}")
-    if path.count(".") > (_MADE_PARTS if value.made else _MAX_PARTS):
-        return UNKNOWN
-    return Ref(path, value.made)
-
-
-def _joined(operator: str, left: Value, right: Value) -> Value:
-    if isinstance(left, Const) and isinstance(right, Const):
-        try:
-            return Const(combine(operator, left.value, right.value))
-        except Exception:  # noqa: BLE001 - constants that do not go together
-            return UNKNOWN
-    if BUILT in (left, right):
-        return BUILT
-    if operator == "Div" and isinstance(left, Ref) and left.path == "pathlib.Path":
-        return left
-    if operator == "Add":
-        if isinstance(left, Const) and isinstance(left.value, str):
-            rest = right.prefix if isinstance(right, Partial) else ""
-            return Partial(left.value + rest) if left.value + rest else UNKNOWN
-        if isinstance(left, Partial):
-            return left
-    if operator == "Mod" and isinstance(left, Const) and isinstance(left.value, str):
-        return Partial(left.value.split("%")[0]) if left.value.split("%")[0] else UNKNOWN
-    return UNKNOWN
-
-
 def _puts_together(node: ast.expr) -> bool:
     """Whether it makes characters out of numbers, or takes a text apart."""
     if not isinstance(node, (ast.GeneratorExp, ast.ListComp)):
@@ -446,13 +409,3 @@ def _home(name: str, scope: Scope) -> Scope | None:
             return at
         at = at.parent
     return None
-
-
-def _key(value: Value) -> object:
-    # True, 1 and 1.0 are equal, and a different text each.
-    return (type(value.value), value.value) if isinstance(value, Const) else (type(value), value)
-
-
-def _distinct(values: list[Value]) -> Values:
-    """Each value once."""
-    return tuple({_key(value): value for value in values}.values())

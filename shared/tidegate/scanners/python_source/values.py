@@ -13,7 +13,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tidegate.scanners.python_source.capabilities import plain_path
+
 MAX_TEXT = 64 << 10
+_MAX_PARTS, _MADE_PARTS = 14, 5
+# What gives a path again.
+_SAME_PATH = frozenset({"absolute", "expanduser", "joinpath", "parent", "resolve", "with_name",
+                        "with_stem", "with_suffix"})  # fmt: skip
 _PLAIN_FORMAT = re.compile(r"(?:[^%]|%[sdcrx%])*", re.DOTALL)
 _PLAIN_BRACES = re.compile(r"(?:[^{}]|\{\w{0,40}\}){0,4096}", re.DOTALL)
 
@@ -57,6 +63,7 @@ OWN = Special("own")
 NAMESPACE = Special("namespace")
 
 Value = Ref | Const | Partial | Special
+Values = tuple[Value, ...]
 
 
 def _inflate(data: bytes) -> bytes:
@@ -185,3 +192,50 @@ def combine(operator: str, left: object, right: object) -> object:
         if operator == "FloorDiv" and right:
             return left // right
     raise ValueError("not followed")
+
+
+def attribute(value: Value, name: str) -> Value:
+    """The attribute of a value. A chain that goes on and on leads nowhere known."""
+    if not isinstance(value, Ref):
+        return UNKNOWN
+    if value.made and value.path == "pathlib.Path" and name in _SAME_PATH:
+        return value
+    if name == "__self__" and value.path.startswith("builtins."):
+        return Ref("builtins")
+    path = plain_path(f"{value.path}.{name}")
+    if path.count(".") > (_MADE_PARTS if value.made else _MAX_PARTS):
+        return UNKNOWN
+    return Ref(path, value.made)
+
+
+def joined(operator: str, left: Value, right: Value) -> Value:
+    """What an operator makes of two values."""
+    if isinstance(left, Const) and isinstance(right, Const):
+        try:
+            return Const(combine(operator, left.value, right.value))
+        except Exception:  # noqa: BLE001 - constants that do not go together
+            return UNKNOWN
+    if BUILT in (left, right):
+        return BUILT
+    if operator == "Div" and isinstance(left, Ref) and left.path == "pathlib.Path":
+        return left
+    if operator == "Add":
+        if isinstance(left, Const) and isinstance(left.value, str):
+            rest = right.prefix if isinstance(right, Partial) else ""
+            return Partial(left.value + rest) if left.value + rest else UNKNOWN
+        if isinstance(left, Partial):
+            return left
+    if operator == "Mod" and isinstance(left, Const) and isinstance(left.value, str):
+        return Partial(left.value.split("%")[0]) if left.value.split("%")[0] else UNKNOWN
+    return UNKNOWN
+
+
+def identity(value: Value) -> object:
+    """What two values are the same by."""
+    # True, 1 and 1.0 are equal, and a different text each.
+    return (type(value.value), value.value) if isinstance(value, Const) else (type(value), value)
+
+
+def distinct(values: list[Value]) -> Values:
+    """Each value once."""
+    return tuple({identity(value): value for value in values}.values())
