@@ -27,6 +27,7 @@ from tidegate.dependencies import (
     smallest_safe_upgrade,
 )
 from tidegate.dependencies.asked import (
+    INSTALLED,
     LARGEST,
     Asked,
     AskedList,
@@ -123,6 +124,9 @@ def audited(
     now = now or datetime.now(UTC)
     findings, unread = list(demands.findings), list(demands.unread)
     unread += _doubts_of(known, now)
+    if known.feeds and demands.packages and not known.covers("PyPI"):
+        why = "no feed has a single advisory about packages of PyPI's, so nothing is known of them"
+        unread.append(Unread("", f"{why}: `tidegate feeds add` brings one that has"))
     for place, asked in demands.packages:
         found, doubts = _judged(place, asked, known.about("PyPI", asked.name))
         findings += found
@@ -273,9 +277,11 @@ def _read_folder(folder: Path, demands: Demands) -> None:
     for name, reader in readers:
         if (folder / name).is_file():
             _read_file(folder / name, name, reader, demands)
+        else:
+            demands.unread.append(Unread(name, "the list is no file, or leads nowhere"))
     found = bool(readers)
-    for suffix, lists in ((".dist-info", installed_in), (".whl", wheels_in)):
-        if any(name.endswith(suffix) for name in names):
+    for suffixes, lists in ((INSTALLED, installed_in), ((".whl",), wheels_in)):
+        if any(name.endswith(suffixes) for name in names):
             found = True
             _add(lists(folder), "", demands)
     if not found:

@@ -104,6 +104,22 @@ def test_without_a_feed_nothing_is_known_and_so_nothing_passes(audit):
     assert "no feed of advisories" in found["unread"][0]["reason"]
 
 
+def test_a_feed_about_something_else_lets_nothing_pass(here, audit):
+    drivers = zipped(here / "own.zip", record("CUDA-1", "driver", "550", ecosystem="npm"))
+    main(["feeds", "add", "own", str(drivers), "--max-age", "36500"])
+    code, found = audit(f"torch==9.0 {HASH}")
+    assert (code, found["verdict"]) == (3, "inconclusive")
+    assert "about packages of PyPI's" in found["unread"][0]["reason"]
+
+
+@pytest.mark.usefixtures("feed")
+@pytest.mark.parametrize("make", [lambda at: at.mkdir(), lambda at: at.symlink_to("nowhere")])
+def test_a_list_that_is_no_file_is_not_passed_over(here, audit, make):
+    (here / "model").mkdir()
+    make(here / "model" / "requirements.txt")
+    assert audit.path("model")[0] == 3
+
+
 def test_with_a_stale_feed_nothing_passes(here, audit):
     main(["feeds", "add", "osv", str(zipped(here / "all.zip", *RECORDS))])
     code, found = audit(f"torch==9.0 {HASH}")

@@ -21,10 +21,16 @@ from tidegate.dependencies.yaml_texts import load_texts
 LARGEST = 32 << 20
 _LARGEST_YAML = 1 << 20
 _MOST = 20_000
-_METADATA = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info")
+_METADATA_LIMIT = 1 << 20
+# What marks an installed package, and the file in it that says which.
+_INSTALLED = {".dist-info": "METADATA", ".egg-info": "PKG-INFO"}
+_UNTOLD = (".egg", ".egg-link")
+INSTALLED = (*_INSTALLED, *_UNTOLD)
+"""How the names end by which a folder of installed packages is known."""
 _CONDA = re.compile(r"\s*(?:[\w./-]+::)?(?P<name>[A-Za-z0-9_.-]+)\s*(?P<rest>.*)")
-# They come with every conda environment, and pip's own are asked for in the list of pip.
+# They come with every conda environment. All but Python itself are packages of PyPI's as well.
 _CONDAS_OWN = frozenset({"python", "pip", "setuptools", "wheel"})
+_ONE_OF_CONDAS = re.compile(r"={1,2}\s*(?P<version>[^=\s,|*]+)(?:=[^=\s]+)?")
 _FAR = ("git", "vcs", "url", "hg", "svn", "bzr")
 _FOLDERS = ("editable", "virtual", "directory", "path")
 _PROJECT = frozenset({".", "./"})
@@ -147,7 +153,12 @@ def read_environment_file(data: bytes) -> AskedList:
     unread: list[tuple[str, str]] = []
     for entry in [*_items(found, "dependencies"), *_items(found, "build_dependencies")]:
         if isinstance(entry, dict):
-            lines += [line for line in _items(entry, "pip") if isinstance(line, str)]
+            for line in _items(entry, "pip"):
+                if isinstance(line, str):
+                    lines.append(line)
+                else:
+                    unread.append(("pip", "an entry is no text"))
+            unread += [(str(key)[:200], "no list of pip's") for key in entry if key != "pip"]
         elif not isinstance(entry, str):
             unread.append(("dependencies", "an entry is neither a text nor a list of pip's"))
         elif "name" not in found and "channels" not in found:
@@ -156,6 +167,8 @@ def read_environment_file(data: bytes) -> AskedList:
                 lines.append(entry)
         elif (named := _CONDA.match(entry)) is None or named["name"] not in _CONDAS_OWN:
             unread.append((entry[:200], "a package of conda's, about which no advisories are kept"))
+        elif named["name"] != "python" and (one := _ONE_OF_CONDAS.fullmatch(named["rest"].strip())):
+            lines.append(f"{named['name']}=={one['version']}")
     return AskedList(unread=tuple(unread), requirements=tuple(lines))
 
 
@@ -169,13 +182,35 @@ def _items(found: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def installed_in(folder: Path) -> AskedList:
-    """The packages whose metadata folders lie in a folder such as site-packages."""
-    found = [
-        Asked(named["name"], named["version"])
-        for name in sorted(each.name for each in folder.iterdir())
-        if (named := _METADATA.fullmatch(name)) is not None
-    ]
-    return AskedList(tuple(found))
+    """The packages that lie in a folder such as site-packages, by what their metadata say."""
+    packages: list[Asked] = []
+    unread: list[tuple[str, str]] = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _UNTOLD:
+            unread.append((path.name, "it is of a kind whose metadata are not read here"))
+        elif path.suffix in _INSTALLED:
+            try:
+                packages.append(_installed(path))
+            except (UnreadableListError, OSError) as error:
+                unread.append((path.name, f"no metadata that can be read: {error}"))
+    return AskedList(tuple(packages), tuple(unread))
+
+
+def _installed(path: Path) -> Asked:
+    from packaging.utils import canonicalize_name
+
+    said = path / _INSTALLED[path.suffix] if path.is_dir() else path
+    if not said.is_file():
+        raise UnreadableListError("there is none")
+    with said.open("rb") as file:
+        header = dict(_header(file.read(_METADATA_LIMIT).decode("utf-8", "replace")))
+    name, version = header.get("name", ""), header.get("version", "")
+    if not name or not version:
+        raise UnreadableListError("they name no package, or no version of it")
+    # By the folder's name a package is found when it is imported.
+    if canonicalize_name(path.stem.split("-")[0]) != canonicalize_name(name):
+        raise UnreadableListError("its name says another package than its metadata")
+    return Asked(name, version)
 
 
 def wheels_in(folder: Path) -> AskedList:
@@ -207,8 +242,9 @@ def _wheel(path: Path) -> Asked:
         if len(said) != 1:
             raise UnreadableListError("it has no metadata, or more than one")
         with archive.open(said[0]) as file:
-            header = dict(_header(file.read(1 << 20).decode("utf-8", "replace")))
-    if canonicalize_name(header.get("name", "")) != name or Version(header["version"]) != version:
+            header = dict(_header(file.read(_METADATA_LIMIT).decode("utf-8", "replace")))
+    said_version = Version(header.get("version", ""))
+    if canonicalize_name(header.get("name", "")) != name or said_version != version:
         raise UnreadableListError("its name says another package or version than its metadata")
     return Asked(str(name), str(version))
 

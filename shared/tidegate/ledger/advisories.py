@@ -141,6 +141,12 @@ class Known:
 
     advisories: Mapping[tuple[str, str], tuple[Advisory, ...]]
     feeds: tuple[Feed, ...]
+    covered: frozenset[str] = frozenset()
+    """Of the ecosystems that were asked about, those of which any feed has an advisory."""
+
+    def covers(self, ecosystem: str) -> bool:
+        """Whether any feed speaks of an ecosystem that was asked about."""
+        return base_of(ecosystem) in self.covered
 
     def about(self, ecosystem: str, name: str) -> tuple[Advisory, ...]:
         """The advisories that name a package."""
@@ -256,9 +262,12 @@ def advisories_for(ledger: Reader, packages: Iterable[tuple[str, str]]) -> Known
         wanted.setdefault(base_of(ecosystem), set()).add(normal_name(ecosystem, name))
     found: dict[tuple[str, str], list[Advisory]] = {}
     read: dict[tuple[str, str], Advisory] = {}
+    covered = set()
     with ledger.reading() as connection:
         known_feeds = _feeds(connection)
         for ecosystem, names in wanted.items():
+            if _speaks_of(connection, ecosystem):
+                covered.add(ecosystem)
             for page in _pages(sorted(names)):
                 for row in _rows_of(connection, ecosystem, page):
                     key = (row.feed, row.id)
@@ -266,13 +275,19 @@ def advisories_for(ledger: Reader, packages: Iterable[tuple[str, str]]) -> Known
                         with unaltered(f"advisory {row.id!r} of the feed {row.feed!r}"):
                             read[key] = advisory_from(json.loads(row.body), feed=row.feed)
                     found.setdefault((ecosystem, row.name), []).append(read[key])
-    return Known({key: tuple(each) for key, each in found.items()}, known_feeds)
+    about = {key: tuple(each) for key, each in found.items()}
+    return Known(about, known_feeds, frozenset(covered))
 
 
 def _one_at_a_time(connection: Connection) -> None:
     """Two imports of a feed take turns; on SQLite the transaction sees to that."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_IMPORT_LOCK)))
+
+
+def _speaks_of(connection: Connection, ecosystem: str) -> bool:
+    query = select(advisory_package.c.name).where(advisory_package.c.ecosystem == ecosystem)
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _rows_of(connection: Connection, ecosystem: str, names: list[str]) -> Iterable[Any]:

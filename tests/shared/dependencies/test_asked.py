@@ -6,6 +6,7 @@ import pytest
 
 from tidegate.dependencies.asked import (
     Asked,
+    AskedList,
     UnreadableListError,
     installed_in,
     read_environment_file,
@@ -136,13 +137,49 @@ def test_wheels_are_told_by_what_their_metadata_say(tmp_path):
         "broken", "late", "none", "safe", "strange.whl"]  # fmt: skip
 
 
-def test_what_is_installed_is_told_by_its_metadata_folders(tmp_path):
-    for name in ("torch-2.0.0+cu118.dist-info", "typing_extensions-4.0.dist-info", "torch"):
-        (tmp_path / name).mkdir()
-    assert installed_in(tmp_path).packages == (
-        Asked("torch", "2.0.0+cu118"),
-        Asked("typing_extensions", "4.0"),
+def installed(folder, name, metadata, inner="METADATA"):
+    (folder / name).mkdir()
+    (folder / name / inner).write_text(metadata)
+
+
+def test_what_is_installed_is_told_by_its_metadata(tmp_path):
+    installed(tmp_path, "torch-2.0.0.dist-info", "Name: torch\nVersion: 2.0.0+cu118\n\n")
+    installed(tmp_path, "old_one-1.0-py3.11.egg-info", "Name: old-one\nVersion: 1.0\n", "PKG-INFO")
+    (tmp_path / "plain-3.egg-info").write_text("Name: plain\nVersion: 3\n")
+    (tmp_path / "torch").mkdir()
+    assert installed_in(tmp_path) == AskedList(
+        (Asked("old-one", "1.0"), Asked("plain", "3"), Asked("torch", "2.0.0+cu118"))
     )
+
+
+def test_installed_packages_that_do_not_say_which_they_are_are_unread(tmp_path):
+    installed(tmp_path, "safe-9.dist-info", "Name: pillow\nVersion: 9\n")
+    installed(tmp_path, "mute-1.dist-info", "Summary: x\n")
+    installed(tmp_path, "bodily-1.dist-info", "Summary: x\n\nName: bodily\nVersion: 1\n")
+    (tmp_path / "empty-1.dist-info").mkdir()
+    (tmp_path / "hollow-1.egg").mkdir()
+    (tmp_path / "linked.egg-link").write_text("/src\n")
+    read = installed_in(tmp_path)
+    assert read.packages == ()
+    assert len(read.unread) == 6
+
+
+def test_a_wheel_without_a_version_is_unread(tmp_path):
+    wheel(tmp_path / "torch-2.0.0-py3-none-any.whl", "Name: torch\n\n")
+    assert [name for name, _ in wheels_in(tmp_path).unread] == ["torch-2.0.0-py3-none-any.whl"]
+
+
+def test_what_builds_in_a_conda_environment_is_audited_where_its_version_is_said():
+    read = read_environment_file(
+        b"name: e\ndependencies: [python=3.11, pip<=24, setuptools=65.5.0=py_0, 'wheel ==0.37']\n"
+    )
+    assert read.requirements == ("setuptools==65.5.0", "wheel==0.37")
+    assert read.unread == ()
+
+
+def test_no_entry_of_an_environment_is_passed_over():
+    read = read_environment_file(b"name: e\ndependencies: [{pip: [[torch]], npm: [x]}]\n")
+    assert [what for what, _ in read.unread] == ["pip", "npm"]
 
 
 @pytest.mark.parametrize(
