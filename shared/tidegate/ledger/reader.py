@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
 from tidegate.artifact.manifest import Manifest
 from tidegate.errors import RecordNotFoundError
 from tidegate.ledger import connect, records, references, schema, upgrade
+from tidegate.ledger.newest import held_of, newest_decisions, with_last_review
 from tidegate.ledger.recalls import Recall, recall_from_row, recalls_query
 from tidegate.ledger.records import (
     Held,
@@ -188,12 +189,9 @@ class Reader:
     def passing(self) -> tuple[str, ...]:
         """The digests that pass by the newest decision about them and one of their subjects."""
         decided = schema.decision
-        newest = (
-            select(func.max(decided.c.id)).group_by(decided.c.digest, decided.c.subject)
-        ).scalar_subquery()
         query = (
             select(decided.c.digest)
-            .where(decided.c.id.in_(newest), decided.c.outcome == Outcome.ALLOW.value)
+            .where(decided.c.id.in_(newest_decisions()), decided.c.outcome == Outcome.ALLOW.value)
             .group_by(decided.c.digest)
             .order_by(func.max(decided.c.id))
         )
@@ -201,30 +199,13 @@ class Reader:
 
     def held(self, *, limit: int = 100) -> tuple[Held, ...]:
         """What is not allowed by the newest decision about it and its subject, newest first."""
-        decided, reviewed = schema.decision, schema.review
-        newest = (
-            select(func.max(decided.c.id)).group_by(decided.c.digest, decided.c.subject)
-        ).scalar_subquery()
-        last_review = (
-            select(func.max(reviewed.c.id))
-            .where(reviewed.c.digest == decided.c.digest)
-            .correlate(decided)
-            .scalar_subquery()
-        )
+        decided = schema.decision.c
         query = (
-            select(decided, reviewed)
-            .outerjoin(reviewed, reviewed.c.id == last_review)
-            .where(decided.c.id.in_(newest), decided.c.outcome != Outcome.ALLOW.value)
-            .order_by(decided.c.id.desc())
+            with_last_review()
+            .where(decided.id.in_(newest_decisions()), decided.outcome != Outcome.ALLOW.value)
             .limit(max(0, min(limit, records.MAX_INTEGER)))
         )
-        return tuple(
-            Held(
-                records.decision_from_row(row),
-                None if row[reviewed.c.id] is None else records.review_from_row(row),
-            )
-            for row in self._all(query)
-        )
+        return tuple(held_of(row) for row in self._all(query))
 
     def resolve(self, reference: str) -> str:
         """The digest that a person means: see `references` for what may be given."""

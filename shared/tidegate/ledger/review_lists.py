@@ -10,9 +10,10 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 
 from tidegate.ledger import records, schema
+from tidegate.ledger.newest import held_of, newest_decisions, with_last_review
 from tidegate.ledger.reader import Reader
 from tidegate.ledger.records import Held, checked_text
 from tidegate.ledger.steps import step_from_row
@@ -55,40 +56,22 @@ def decisions(
         before: only those with a smaller number.
         limit: at most so many.
     """
-    decided, reviewed = schema.decision, schema.review
-    newest = select(func.max(decided.c.id)).group_by(decided.c.digest, decided.c.subject)
-    last_review = (
-        select(func.max(reviewed.c.id))
-        .where(reviewed.c.digest == decided.c.digest)
-        .correlate(decided)
-        .scalar_subquery()
-    )
-    query = (
-        select(decided, reviewed)
-        .outerjoin(reviewed, reviewed.c.id == last_review)
-        .where(*_chosen(shown))
-        .order_by(decided.c.id.desc())
-        .limit(limit)
-    )
+    decided = schema.decision.c
+    named: tuple[ColumnElement[bool], ...] = ()
     if name:
         name = checked_text(name, "name")
-        chosen = (decided.c.subject == name) | decided.c.subject.startswith(
-            f"{name}/", autoescape=True
-        )
-        query = query.where(chosen)
-        newest = newest.where(chosen)
+        of_model = decided.subject.startswith(f"{name}/", autoescape=True)
+        named = ((decided.subject == name) | of_model,)
+    query = (
+        with_last_review()
+        .where(decided.id.in_(newest_decisions(*named)), *named, *_chosen(shown))
+        .limit(limit)
+    )
     if before is not None:
-        query = query.where(decided.c.id < records.checked_integer(before, "decision"))
-    query = query.where(decided.c.id.in_(newest.scalar_subquery()))
+        query = query.where(decided.id < records.checked_integer(before, "decision"))
     with reader.reading() as connection:
         rows = connection.execute(query).mappings().all()
-    return tuple(
-        Held(
-            records.decision_from_row(row),
-            None if row[reviewed.c.id] is None else records.review_from_row(row),
-        )
-        for row in rows
-    )
+    return tuple(held_of(row) for row in rows)
 
 
 def _chosen(shown: Shown) -> tuple[ColumnElement[bool], ...]:

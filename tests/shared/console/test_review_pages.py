@@ -135,6 +135,18 @@ def test_an_admin_approves_what_he_was_shown(
     assert (review.actor, review.reason) == ("root", "a test of ours")
 
 
+def test_an_address_alone_makes_nobody_believe_that_he_decided(
+    gate: Gate, pages: ReviewPages, tmp_path: Path
+) -> None:
+    decision = hold(gate, tmp_path / "model")
+    told = b"Your approval is on record."
+    assert told not in get(pages, str(decision.id), done="approve").body
+    gate.approve(str(decision.id), actor="root", reason="a test of ours")
+    assert told in get(pages, str(decision.id), done="approve").body
+    other = Viewer("other", is_admin=True)
+    assert told not in get(pages, str(decision.id), other, done="approve").body
+
+
 def test_a_waiver_ends_on_its_day_and_not_after_what_the_policy_allows(
     gate: Gate, pages: ReviewPages, tmp_path: Path
 ) -> None:
