@@ -12,7 +12,7 @@ import click
 from tidegate.cli.options import (
     format_option,
     ledger_option,
-    ledger_url,
+    open_database,
     open_gate,
     policy_option,
 )
@@ -181,17 +181,12 @@ def revoke(number: int, ledger: str | None) -> None:
 
 
 def _open(ledger: str | None, *, make: bool = False) -> Ledger:
-    from tidegate.errors import UsageError
-    from tidegate.ledger import Ledger, is_remote
-    from tidegate.settings import read_settings
-
-    url = ledger_url(ledger) or read_settings().ledger_url()
-    if is_remote(url):
-        raise UsageError(
-            "tokens are given and revoked beside the ledger's database, not over HTTP",
-            remedy="run this where the console runs, with the database's URL in TIDEGATE_LEDGER",
-        )
-    return Ledger.open(url, migrate=make)
+    return open_database(
+        ledger,
+        make=make,
+        why="tokens are given and revoked beside the ledger's database, not over HTTP",
+        remedy="run this where the console runs, with the database's URL in TIDEGATE_LEDGER",
+    )
 
 
 def _end(text: str, now: datetime) -> datetime:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tidegate.cli.options import format_option, ledger_option, ledger_url
+from tidegate.cli.options import format_option, ledger_option, open_database
 from tidegate.cli.output import emit, emit_error, working
 
 if TYPE_CHECKING:
@@ -184,14 +184,9 @@ def _tell(done: Synced, now: datetime) -> None:
 
 def open_feeds(given: str | None, *, make: bool = False) -> Ledger:
     """The ledger beside which feeds are kept; UsageError for one behind a console's address."""
-    from tidegate.errors import UsageError
-    from tidegate.ledger import Ledger, is_remote
-    from tidegate.settings import read_settings
-
-    url = ledger_url(given) or read_settings().ledger_url()
-    if is_remote(url):
-        raise UsageError(
-            "feeds are kept where the ledger's database is, and this is a console's address",
-            remedy="run it beside the console, with --ledger and the database's URL",
-        )
-    return Ledger.open(url, migrate=make)
+    return open_database(
+        given,
+        make=make,
+        why="feeds are kept where the ledger's database is, and this is a console's address",
+        remedy="run it beside the console, with --ledger and the database's URL",
+    )

@@ -82,6 +82,28 @@ def open_ledger(given: str | None, *, make: bool = False) -> Ledger | RemoteLedg
     return opened(ledger_url(given) or read_settings().ledger_url(), make=make)
 
 
+def open_database(given: str | None, *, make: bool = False, why: str, remedy: str) -> Ledger:
+    """The ledger of `--ledger` or the environment, where its database is.
+
+    Args:
+        given: the option's value.
+        make: make it where there is none.
+        why: what a console's address is refused with.
+        remedy: what to do instead.
+
+    Raises:
+        UsageError: it is a console's address.
+    """
+    from tidegate.errors import UsageError
+    from tidegate.ledger import Ledger, is_remote
+    from tidegate.settings import read_settings
+
+    url = ledger_url(given) or read_settings().ledger_url()
+    if is_remote(url):
+        raise UsageError(why, remedy=remedy)
+    return Ledger.open(url, migrate=make)
+
+
 def open_gate(ledger: str | None, policy: str | None = None, *, make_ledger: bool = False) -> Gate:
     """The gate of these options, and of the environment where they say nothing.
 
