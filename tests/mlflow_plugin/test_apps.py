@@ -16,14 +16,13 @@ import pytest
 import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
-from samples.servers import Server, mlflow_server
+from samples.servers import ADMIN, SECRET, Server, mlflow_server, server_with_users
 
 from tidegate.gate import Gate
 from tidegate.ledger import Ledger
 from tidegate.policy import profile
 
 WARNING = "NOT its artifacts"
-ADMIN, SECRET = "admin", "a-long-enough-password"
 
 
 @pytest.mark.slow
@@ -57,35 +56,14 @@ def auth_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("auth")
-    config = folder / "basic_auth.ini"
-    config.write_text(
-        "[mlflow]\ndefault_permission = EDIT\n"
-        f"database_uri = sqlite:///{folder}/users.db\n"
-        f"admin_username = {ADMIN}\nadmin_password = {SECRET}\n"
-        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
-    )
     policy = folder / "tidegate.yaml"
     policy.write_text(
         "schema: 1\nprofile: standard\nprotected_aliases: {Champion: admin, live: passing}\n"
     )
-    extra = {
-        "TIDEGATE_POLICY": str(policy),
-        "MLFLOW_AUTH_CONFIG_PATH": str(config),
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": "for this test alone",
-    }
     options = ("--gunicorn-opts", "--threads 4") if request.param == "gunicorn" else ()
-    database = f"sqlite:///{folder}/mlflow.db"
-    with mlflow_server(
-        folder, database, app="tidegate-auth", options=options, extra=extra
+    with server_with_users(
+        folder, permission="EDIT", options=options, extra={"TIDEGATE_POLICY": str(policy)}
     ) as server:
-        for name in ("ada", "bob"):
-            made = requests.post(
-                f"{server.address}/api/2.0/mlflow/users/create",
-                json={"username": name, "password": SECRET},
-                auth=(ADMIN, SECRET),
-                timeout=30,
-            )
-            assert made.status_code == 200, made.text
         yield server
 
 

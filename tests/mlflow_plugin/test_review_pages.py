@@ -19,13 +19,12 @@ import pytest
 import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import RestException
-from samples.servers import Server, mlflow_server
+from samples.servers import ADMIN, SECRET, Server, server_with_users
 
 from tidegate.gate import Gate
 from tidegate.ledger import Ledger
 from tidegate.policy import Action, profile
 
-ADMIN, SECRET = "root", "correct horse battery"
 BROWSERS = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
 BROWSER = next((each for each in BROWSERS if each), None)
 DRIVER = shutil.which("chromedriver")
@@ -34,37 +33,11 @@ needs_browser = pytest.mark.skipif(
 )
 
 
-@contextmanager
-def users_server(folder: Path, *, options: tuple[str, ...] = ()) -> Iterator[Server]:
-    config = folder / "basic_auth.ini"
-    config.write_text(
-        "[mlflow]\ndefault_permission = NO_PERMISSIONS\n"
-        f"database_uri = sqlite:///{folder}/users.db\n"
-        f"admin_username = {ADMIN}\nadmin_password = {SECRET}\n"
-        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
-    )
-    extra = {
-        "MLFLOW_AUTH_CONFIG_PATH": str(config),
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": "for this test alone",
-    }
-    database = f"sqlite:///{folder}/mlflow.db"
-    with mlflow_server(
-        folder, database, app="tidegate-auth", options=options, extra=extra
-    ) as server:
-        for name in ("ada", "bob"):
-            made = requests.post(
-                f"{server.address}/api/2.0/mlflow/users/create",
-                json={"username": name, "password": SECRET},
-                auth=(ADMIN, SECRET),
-                timeout=30,
-            )
-            assert made.status_code == 200, made.text
-        yield server
-
-
 @pytest.fixture(scope="session")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with users_server(tmp_path_factory.mktemp("reviewed")) as server:
+    with server_with_users(
+        tmp_path_factory.mktemp("reviewed"), permission="NO_PERMISSIONS"
+    ) as server:
         yield server
 
 
@@ -295,7 +268,9 @@ def test_gunicorn_serves_the_same_pages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = tmp_path_factory.mktemp("reviewed-gunicorn")
-    with users_server(folder, options=("--gunicorn-opts", "--threads 4")) as server:
+    with server_with_users(
+        folder, permission="NO_PERMISSIONS", options=("--gunicorn-opts", "--threads 4")
+    ) as server:
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRET)
         mlflow.set_tracking_uri(server.address)

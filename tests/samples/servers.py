@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
+
 START_SECONDS = 120
 
 
@@ -124,6 +126,55 @@ def mlflow_server(
             yield server
         finally:
             _stop(process)
+
+
+ADMIN, SECRET = "root", "correct horse battery"
+USERS = ("ada", "bob")
+
+
+@contextmanager
+def server_with_users(
+    folder: Path,
+    *,
+    permission: str,
+    options: Sequence[str] = (),
+    extra: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """A gated server over basic-auth, with an admin and two users, who all have one password.
+
+    Args:
+        folder: where it keeps all that it has.
+        permission: what users may do with what nobody has given them rights to.
+        options: more of `mlflow server`.
+        extra: more of its environment.
+    """
+    config = folder / "basic_auth.ini"
+    config.write_text(
+        f"[mlflow]\ndefault_permission = {permission}\n"
+        f"database_uri = sqlite:///{folder}/users.db\n"
+        f"admin_username = {ADMIN}\nadmin_password = {SECRET}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    own = {
+        "MLFLOW_AUTH_CONFIG_PATH": str(config),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "for this test alone",
+    }
+    with mlflow_server(
+        folder,
+        f"sqlite:///{folder}/mlflow.db",
+        app="tidegate-auth",
+        options=options,
+        extra={**own, **(extra or {})},
+    ) as server:
+        for name in USERS:
+            made = requests.post(
+                f"{server.address}/api/2.0/mlflow/users/create",
+                json={"username": name, "password": SECRET},
+                auth=(ADMIN, SECRET),
+                timeout=30,
+            )
+            assert made.status_code == 200, made.text
+        yield server
 
 
 def _wait(process: subprocess.Popen[bytes], server: Server) -> None:

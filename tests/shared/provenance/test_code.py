@@ -309,6 +309,8 @@ def test_a_programs_own_modules_are_told_and_installed_ones_are_not(tmp_path):
 
 
 def test_a_notebook_has_no_script(monkeypatch):
+    # Whoever runs these tests need not be a script himself.
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
     assert running_script() is not None
     monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
     assert running_script() is None
