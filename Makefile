@@ -88,9 +88,9 @@ docs: setup
 	$(BIN)/tidegate rules list --format markdown > docs/reference/rules.md
 
 lock: $(UV)
-	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra console --extra signing --extra s3 --extra audit --extra monitor --extra dev --universal \
+	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra console --extra signing --extra audit --extra dev --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/dev.txt
-	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra console --extra signing --extra s3 --extra audit --extra monitor --extra dev --extra samples \
+	$(UV) pip compile setup.cfg --extra mlflow --extra airflow --extra console --extra signing --extra audit --extra dev --extra samples \
 		--override locks/left_out.in --constraint locks/dev.txt --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --output-file locks/samples.txt
 	$(UV) pip compile locks/client.in --constraint locks/dev.txt --universal \
