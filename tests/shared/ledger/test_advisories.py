@@ -69,6 +69,14 @@ def test_a_feed_that_goes_back_in_time_is_refused_and_the_old_set_stays(ledger, 
     assert kept.affected[0].ranges[0].events[1].version == "0.1"
 
 
+def test_a_feed_without_its_newest_record_is_refused_though_no_other_changed(ledger, take):
+    old = [record(f"A-{n}", "a", "1.0") for n in range(20)]
+    take(*old, record("NEWS-1", "a", "2.0", modified="2024-05-09T00:00:00Z"))
+    with pytest.raises(FeedRefusedError, match=r"back in time"):
+        take(*old)
+    assert "NEWS-1" in ids(ledger, ("PyPI", "a"))["a"]
+
+
 def test_a_feed_that_lost_many_records_is_refused(ledger, take):
     records = [record(f"A-{n}", "a", "1.0") for n in range(20)]
     take(*records)
